@@ -96,7 +96,10 @@ def test_pykan_s_penalty_is_pykan_s(grid_kind, parts):
     assert value == pytest.approx(0.01 * pykan_by_hand(layer, x, *parts), rel=1e-4)  # kinks are rounded
 
 
-@every("penalty", [*NEW, Sparsity(0.3), Roughness(0.3), Smoothing(1.0, (torch.ones(2, 3, 4).double(), torch.ones(2, 4, 1).double()))])
+@every(
+    "penalty",
+    [*NEW, Sparsity(0.3), Roughness(0.3), Smoothing(1.0, (torch.ones(2, 3, 4).double(), torch.ones(2, 4, 1).double()))],
+)
 def test_a_penalty_depends_on_the_activations_where_it_says_that_it_sees_them(penalty):
     model = thinned([3, 4, 1])
     own, other = (objective_of(model, normal(40, 3, seed=seed), normal(40, 1), penalty) for seed in (0, 1))

@@ -86,7 +86,9 @@ class EdgeParameters:
 
     def _masked(self, per_edge: Tensor | None, dead: Tensor | None) -> Tensor | None:
         """`(I, J)` times the mask."""
-        return per_edge if per_edge is None or dead is None else (per_edge * self.mask).masked_fill(dead, 0)
+        if per_edge is None or self.mask is None or dead is None:
+            return per_edge
+        return (per_edge * self.mask).masked_fill(dead, 0)
 
 
 def _selected(per_row: Tensor, dead: Tensor | None) -> Tensor:

@@ -92,10 +92,9 @@ def _domain(network: KAN) -> Floats:
 def _rows_of(result: Any) -> Floats | None:
     """Some of the rows of a fit, if it kept them."""
     kept = getattr(result, "training_data", None)
-    x = None if kept is None else getattr(kept, "x", None)
-    if x is None or len(x) < 2:
+    if kept is None or len(kept.u) < 2:
         return None
-    rows: Floats = torch.as_tensor(x).detach().double().cpu().numpy()
+    rows: Floats = result.fitted_network.input_scaling.inverse(kept.u).detach().double().cpu().numpy()
     return rows[:: max(1, len(rows) // 500)]
 
 

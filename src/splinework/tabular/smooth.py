@@ -20,9 +20,6 @@ from torch import Tensor
 from splinework.errors import FitWarning
 from splinework.nn.network import KAN
 from splinework.tabular.ensemble import ProgressCallback
-from splinework.tabular.input_transform import InputTransform
-from splinework.tabular.stacking import is_significant
-from splinework.tabular.tasks import Regression, Task
 from splinework.train.additive import SumOfCurves, additive_fit, additive_refit, is_estimable
 from splinework.train.additive_network import put_curves, take_curves
 from splinework.train.between_rows import N_COMPARED_POINTS, new_points
@@ -45,8 +42,6 @@ MAX_REFIT_ROWS = 20
 """Rows per covariate, which has two variances, up to which these are estimated again without each fold. With those of all rows
 the left-out losses of 19 covariates in 210 rows were a third too small; of 10 in 353 rows they were 4 %, which is less than what
 estimates of fewer rows lose."""
-MAX_COMPARED_ROWS = 1000
-"""Rows by which scales of the covariates are compared."""
 MIN_FITTED_ROWS, MAX_FITTED_ROWS = 500, 4000
 """Rows from which on a network may be fitted to the rows themselves, and the most that it sees."""
 MAX_HIDDEN, MAX_PARAMETERS, GRID, DEGREE = 11, 1000, 5, 3
@@ -157,35 +152,6 @@ def smooth_estimates(
     if teacher is not None:
         found.append(SmoothEstimate(unseen(errors[-1]), objective, teacher))
     return found
-
-
-@torch.no_grad()
-def even_scales(x: Tensor, y: Tensor, weights: Tensor, task: Task, seed: int) -> InputTransform | None:
-    """The transform of skewed covariates, where a Gaussian process on their even scales predicts left-out rows better.
-
-    Better is: by more than a standard error.
-
-    Args:
-        x: Covariates `(n, p)`.
-        y: Targets `(n, q)`.
-        weights: Row weights `(n,)`, mean 1.
-        task: The likelihood: there is none unless it is that of least squares.
-        seed: Seed of the sample of rows that are asked.
-    """
-    narrow = x.shape[1] <= MAX_COVARIATES and y.shape[1] <= MAX_TARGETS
-    if not (isinstance(task, Regression) and narrow and len(x) >= MIN_ROWS):
-        return None
-    some = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:MAX_COMPARED_ROWS]
-    x, y, weights = x[some], y[some], weights[some]
-    transform = InputTransform.of(x)
-    if transform is None:
-        return None
-    t = (y - y.mean(0)) / y.std(0).clamp_min(1e-300)
-
-    def losses(v: Tensor) -> Tensor:
-        return ProcessTeacher.of(Samples(v, t, weights / weights.mean()), seed).left_out.square().sum(1)
-
-    return transform if is_significant(losses(x) - losses(transform(x)), weights) else None
 
 
 @torch.no_grad()

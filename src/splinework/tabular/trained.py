@@ -10,11 +10,8 @@ from torch import Tensor
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 from splinework.tabular.ensemble import ProgressCallback
-from splinework.tabular.input_transform import InputTransform
 from splinework.tabular.tasks import Task
-
-MAX_CHANGE = 0.01
-"""Share of the held-out errors by which predictions may change as a network leaves the scales on which it was trained."""
+from splinework.train.input_transform import MAX_CHANGE, InputTransform
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,10 @@ from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.network_fit import NetworkFit
 from splinework.tabular.rows import Floats
 from splinework.tabular.screening import is_wide
-from splinework.tabular.smooth import even_scales
-from splinework.tabular.tasks import Task, moments, targets_of
+from splinework.tabular.tasks import Regression, Task, moments, targets_of
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
+from splinework.train.data_split import Samples
+from splinework.train.input_transform import even_scales
 
 
 def train(
@@ -68,7 +69,8 @@ def train(
     belongs = torch.arange(raw_x.shape[1]) if owners is None else torch.as_tensor(owners)
     wide = is_wide(len(raw_x), len(torch.unique(belongs))) and signs is None
     free = start is None and signs is None and settings.is_auto() and not wide
-    transform = even_scales(raw_x, raw_y, w, task, seed) if free else None
+    free = free and isinstance(task, Regression)
+    transform = even_scales(Samples(raw_x, raw_y, w), seed) if free else None
     given = raw_x
     raw_x = given if transform is None else transform(given)
     scaling = Standardisation(*moments(raw_x, w), *task.units(raw_y, w))

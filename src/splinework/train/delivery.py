@@ -58,12 +58,14 @@ class Outcome:
 
     Attributes:
         polished: Whether to held-out rows too.
+        network: The network on even scales that the model was fitted as, or None.
     """
 
     model: KAN
     history: History
     penalties: tuple[Penalty, ...]
     polished: bool
+    network: KAN | None = None
 
 
 def working_copy(model: KAN, verb: str, data: str) -> KAN:

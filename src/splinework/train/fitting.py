@@ -15,6 +15,7 @@ from splinework import notebook_html
 from splinework.errors import ConfigError
 from splinework.nn.network import KAN
 from splinework.train.additive_network import fit_linear, is_linear
+from splinework.train.coordinates import is_shaped
 from splinework.train.data_objective import DataObjective, JointObjective
 from splinework.train.data_split import DataSplit, Samples, take_rows
 from splinework.train.delivery import Outcome, deliver, working_copy
@@ -32,7 +33,7 @@ from splinework.train.sources import Source
 from splinework.train.stages import extend_margins, polish, polish_strays, run_stages
 from splinework.train.stream import take_stream
 from splinework.train.stream_objective import StreamObjective
-from splinework.train.teacher import finish, is_teachable, run_taught_stages
+from splinework.train.teacher import finish, is_knowable, is_teachable, run_taught_stages
 from splinework.train.threads import one_thread
 from splinework.train.uncertainty import (
     IntervalEstimate,
@@ -44,6 +45,9 @@ from splinework.train.uncertainty import (
     intervals,
     posterior,
 )
+
+MAX_KNOWN_SHARE = 0.5
+"""Share of the variance that a network explains as it comes, beyond which it goes on with the scales that it has."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,16 @@ class FitResult:
             ShapeError: If x does not fit the model.
         """
         check_level(level, kind)
-        return intervals(self.model, self._posterior, x, level=level, kind=kind)
+        found = intervals(self.fitted_network, self._posterior, x, level=level, kind=kind)
+        if self.fitted_network is self.model:
+            return found
+        with torch.no_grad():
+            off = self.model(x).to(found.center) - found.center  # beyond the rows; next to nothing among them
+        return replace(found, center=found.center + off, lower=found.lower + off, upper=found.upper + off)
 
     def contrast_widths(self, sets: Any, reference: Any, *, level: float = 0.9) -> Tensor:
         """Bands of effects (`interpret.importance.effects`); see `splinework.train.uncertainty.contrast_widths`."""
-        return contrast_widths(self.model, self._posterior, sets, reference, level)
+        return contrast_widths(self.fitted_network, self._posterior, sets, reference, level)
 
     def _repr_html_(self) -> str:
         return notebook_html(self)
@@ -97,7 +106,13 @@ class FitResult:
         """The posterior, computed when first needed."""
         if self.training_data is None:
             raise ConfigError("this fit kept no rows, so there is no interval; fit again, or take sw.ensemble.")
-        return posterior(self.model, self.training_data)
+        return posterior(self.fitted_network, self.training_data)
+
+    @property
+    def fitted_network(self) -> KAN:
+        """The network whose numbers the rows determined: the model, unless skewed inputs had even scales during the fit."""
+        kept = self.training_data
+        return self.model if kept is None or kept.network is None else kept.network
 
 
 @with_options(FitKeywords)
@@ -149,7 +164,9 @@ def fit(
         else:
             rows, objective = prepared(model, x, y, chosen)
             outcome = conduct(model, x, rows, objective, chosen)
-        return FitResult(outcome.model, outcome.history, evidence(rows, outcome.penalties, outcome.polished))
+        return FitResult(
+            outcome.model, outcome.history, evidence(rows, outcome.penalties, outcome.polished, outcome.network)
+        )
 
 
 def prepared(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[DataSplit, DataObjective | StreamObjective]:
@@ -157,7 +174,27 @@ def prepared(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[Data
     work = working_copy(model, "fit", "x, y")
     work.take_names(x)
     rows, objective = prepare(work, x, y, options)
-    return rows, _with_residuals(objective, options.residuals) if len(options.residuals) else objective
+    if len(options.residuals):
+        return rows, _with_residuals(objective, options.residuals)
+    if isinstance(objective, DataObjective) and _may_change_scales(objective, options):
+        from splinework.train.input_transform import on_even_scales  # loaded by a fit
+
+        rows = on_even_scales(work, rows, options.seed)
+        objective = replace(objective, u=rows.used.u)
+    return rows, objective
+
+
+def _may_change_scales(objective: DataObjective, options: TrainingOptions) -> bool:
+    """Whether a fit by default of a network that knows nothing yet is free to see its inputs on other scales."""
+    first = objective.model.kan_layers[0]
+    return (
+        options.standardise is not False
+        and is_knowable(objective, make_plan(objective, options, smooth=options.smooths), options)
+        and first.basis.degree is not None
+        and first.grid_kind == "adaptive"
+        and not is_shaped(objective.model)
+        and objective.unexplained_share() > 1 - MAX_KNOWN_SHARE
+    )
 
 
 def conduct(
@@ -183,7 +220,12 @@ def conduct(
     for finding in _findings(run, rows, judge, objective, taught=taught):
         run.warn(finding.text)
     run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
-    return Outcome(deliver(run, model, final, x), run.history, run.best_penalties, final is not objective)
+    penalties, polished, network = run.best_penalties, final is not objective, None
+    if type(final) is DataObjective:
+        from splinework.train.input_transform import leave_even_scales  # loaded by a fit
+
+        network, final = leave_even_scales(run, final)
+    return Outcome(deliver(run, model, final, x), run.history, penalties, polished, network)
 
 
 def _take_all_steps(

@@ -50,6 +50,11 @@ def is_teachable(objective: DataObjective, plan: TrainingPlan, options: Training
 
     With `starts=1` a network goes on from its own numbers; a short budget is for the rows.
     """
+    return is_knowable(objective, plan, options) and len(objective.model.kan_layers) > 1 and objective.count <= MAX_ROWS
+
+
+def is_knowable(objective: DataObjective, plan: TrainingPlan, options: TrainingOptions) -> bool:
+    """Whether a fit is one by default, by least squares, of so few inputs that a Gaussian process can be asked of unseen rows."""
     return (
         plan.smooths == "noisy"
         and plan.steps is None
@@ -58,9 +63,8 @@ def is_teachable(objective: DataObjective, plan: TrainingPlan, options: Training
         and type(objective) is DataObjective
         and isinstance(objective.criterion, Squared)
         and not objective.penalties
-        and len(objective.model.kan_layers) > 1
         and all(layer.functions is None for layer in objective.model.kan_layers)
-        and MIN_ROWS <= objective.count <= MAX_ROWS
+        and objective.count >= MIN_ROWS
         and objective.model.inputs <= MAX_INPUTS
         and objective.t.shape[1] <= MAX_OUTPUTS
         and objective.spread > 0
@@ -95,7 +99,7 @@ def run_taught_stages(
     assert run.best is not None
     assert judge is None or isinstance(judge, DataObjective)
     fresh = new_points(objective.u, N_COMPARED_POINTS, seed)
-    suffices = process is None or not _clearly_less(process.left_out, curves.left_out)
+    suffices = process is None or not clearly_less(process.left_out, curves.left_out)
     if judge is not None:
         suffices = suffices and not prefers(run.best, curves, judge, fresh, clearly=True)
     if not (suffices and (judge is not None or process is not None)):
@@ -222,7 +226,7 @@ def _points(objective: DataObjective, seed: int) -> Tensor:
     return draw_points(objective.u, count, torch.Generator().manual_seed(seed))
 
 
-def _clearly_less(one: Tensor, other: Tensor) -> bool:
+def clearly_less(one: Tensor, other: Tensor) -> bool:
     """Whether the squares of some errors `(N, q)` are less than of others by more than a standard error."""
     gain = (other.square() - one.square()).mean(1)
     return bool(gain.mean() > gain.std() / math.sqrt(len(gain)))

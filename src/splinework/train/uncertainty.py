@@ -48,6 +48,7 @@ class TrainingData:
         penalties: Those of the fit, with their final weights.
         held_out: Rows `(u, t)` that no step saw, or None.
         loss: Name of the loss; only `squared` has these intervals.
+        network: The network whose numbers were fitted, where the model is the same function written otherwise; else None.
     """
 
     u: Tensor
@@ -56,13 +57,14 @@ class TrainingData:
     penalties: tuple[Penalty, ...] = ()
     held_out: tuple[Tensor, Tensor] | None = None
     loss: str = "squared"
+    network: KAN | None = None
 
 
-def evidence(rows: DataSplit, penalties: tuple[Penalty, ...], polished: bool) -> TrainingData:
+def evidence(rows: DataSplit, penalties: tuple[Penalty, ...], polished: bool, network: KAN | None) -> TrainingData:
     """The rows that the best model was fitted to."""
     everything, judging = (rows.together, None) if polished else (rows.used, rows.held_out)
     others = None if judging is None else (judging.u, judging.t)
-    return TrainingData(everything.u, everything.t, everything.weights, penalties, others, rows.criterion.name)
+    return TrainingData(everything.u, everything.t, everything.weights, penalties, others, rows.criterion.name, network)
 
 
 @final

@@ -136,7 +136,7 @@ def _checked(result: Any, n: Any, criterion: Any) -> tuple[KAN, TrainingData]:
         raise ConfigError(f"n is a number of points, at least 1, got {n!r}.")
     if criterion not in CRITERIA:
         raise ConfigError(f"criterion is one of {', '.join(CRITERIA)}, got {criterion!r}.")
-    return copy.deepcopy(result.model).double(), result.training_data
+    return copy.deepcopy(result.fitted_network).double(), result.training_data
 
 
 def _root(model: KAN, data: TrainingData) -> tuple[Tensor, Tensor]:

@@ -284,7 +284,8 @@ def _simulated(
         )
         return source, source.input_scaling(rows), like
     if result is not None and result.training_data is not None:
-        return source, result.training_data.u.double().cpu(), like
+        raw = result.fitted_network.input_scaling.inverse(result.training_data.u)
+        return source, source.input_scaling(raw.double().cpu()), like
     low, high = source.kan_layers[0].basis.domain(source.kan_layers[0].knots().detach())
     drawn = torch.rand(N_ANCHORS, source.inputs, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return source, low + (high - low) * drawn, like

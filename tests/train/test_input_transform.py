@@ -1,16 +1,18 @@
 """Even scales of skewed inputs: their laws, and networks that leave them again."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
 import torch
 
 import splinework as sw
-from splinework.tabular.input_transform import InputTransform
-from splinework.tabular.smooth import even_scales
-from splinework.tabular.tasks import Regression
-from splinework.train.data_split import set_units
+from splinework.nn.scaling import Scaling
+from splinework.train.data_split import DataSplit, Samples, set_units
+from splinework.train.input_transform import EvenScaling, InputTransform, even_scales, on_even_scales
+from splinework.train.losses import Squared
+from tests.families import every
 
 
 def skewed(seed: int, rows: int = 120) -> torch.Tensor:
@@ -70,12 +72,32 @@ def test_the_network_of_raw_inputs_is_the_same_function(degree: int, grid: int, 
 
 def test_the_left_out_rows_choose() -> None:
     x = skewed(7, 50)
-    rows = torch.ones(len(x), dtype=torch.float64)
     on_logs = torch.log(x[:, 1:2]) + 0.1 * x[:, :1]
-    found = even_scales(x, torch.sin(2 * on_logs), rows, Regression(), 0)
+    found = even_scales(Samples(x, torch.sin(2 * on_logs), None), 0)
     assert found is not None
     assert 1 in found.inputs.tolist()
-    assert even_scales(x, x[:, 1:2] + 0.1 * x[:, 2:3], rows, Regression(), 0) is None
+    assert even_scales(Samples(x, x[:, 1:2] + 0.1 * x[:, 2:3], None), 0) is None
+
+
+@pytest.mark.parametrize("scales", [("linear",) * 4, ("linear", "log", "linear", "linear")])
+def test_a_scaling_by_way_of_even_scales_is_left_for_the_one_that_was_there(scales: tuple[str, ...]) -> None:
+    x = skewed(7, 60)
+    made = sw.KAN([4, 3, 1], dtype=torch.float64, input_scales=scales, generator=torch.Generator().manual_seed(0))
+    set_units(made, x, None, always=True)
+    before = made.input_scaling
+    heavy = before.inverse(torch.sinh(3 * before(x)))  # skewed in the model's units
+    rows = DataSplit(Samples(before(heavy), torch.sin(3 * before(x)[:, :1]), None), None, True, Squared())
+    rows = on_even_scales(made, rows, 0)
+    even = made.input_scaling
+    assert isinstance(even, EvenScaling)
+    torch.testing.assert_close(rows.used.u, even(heavy), rtol=0, atol=1e-9)
+    torch.testing.assert_close(even.inverse(even(heavy)), heavy, rtol=1e-9, atol=1e-9)
+    with torch.no_grad():
+        outputs = made(heavy)
+        after = even.plain(made, rows.used.u, 1e-6 * float(outputs.std()))
+        assert type(after.input_scaling) is Scaling
+        assert after.input_scaling.scales == scales
+        assert float((after(heavy) - outputs).square().mean().sqrt()) <= 1e-6 * float(outputs.std())
 
 
 def test_an_estimator_of_a_skewed_column_is_a_network_of_the_column_itself() -> None:
@@ -101,3 +123,43 @@ def test_edges_that_rise_still_rise() -> None:
         first.set_edge_coefficients(first.edge_coefficients().abs().cumsum(1))
         after = transform.on_raw_inputs(before, x, 1e-6).kan_layers[0].edge_coefficients()
     assert float((-torch.diff(after, dim=1)).max()) < 1e-6
+
+
+def wave_of_the_logarithm(rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """A column that spans five orders of magnitude, and a wave of its logarithm with a little noise."""
+    log = 2 * torch.randn(rows, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    noise = 0.05 * torch.randn(rows, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    return torch.exp(log), torch.sin(log) + noise
+
+
+@every("shape", [[1, 1], [1, 2, 1]])
+def test_a_fit_to_a_skewed_column_is_as_good_as_one_to_its_logarithm(shape: list[int]) -> None:
+    x, y = wave_of_the_logarithm(80)
+    fresh = torch.linspace(-3, 3, 99, dtype=torch.float64)[:, None]
+    result, other = (sw.fit(sw.KAN(shape), rows, y, progress=False) for rows in (x, torch.log(x)))
+    predictions = result.model(fresh.exp()).detach(), other.model(fresh).detach()
+    errors = [(each - torch.sin(fresh)).square().mean().sqrt() for each in predictions]
+    assert float(errors[0]) < 1.5 * float(errors[1])
+    assert type(result.model.input_scaling) is Scaling
+    assert result.history[-1].rmse_train == pytest.approx(
+        float((result.model(x) - y).detach().square().mean().sqrt()), rel=1e-9
+    )
+    band = result.interval(fresh.exp())
+    torch.testing.assert_close(band.center, predictions[0], rtol=1e-12, atol=1e-12)
+    assert float((band.upper - band.lower).min()) > 3 * 0.05
+
+
+@every("options", [{"standardise": False}, {"starts": 1}, {"steps": 3}, {"grids": None}, {"loss": "huber", "steps": 3}])
+def test_settings_keep_the_scales_as_they_are(options: dict[str, object]) -> None:
+    x, y = wave_of_the_logarithm(60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = sw.fit(sw.KAN([1, 1]), x, y, progress=False, **options)
+    assert result.fitted_network is result.model
+
+
+def test_a_network_that_knows_the_rows_goes_on_with_its_own_scales() -> None:
+    x, y = wave_of_the_logarithm(60)
+    known = sw.fit(sw.KAN([1, 1]), x, y, progress=False).model
+    result = sw.fit(known, x, y, progress=False)
+    assert result.fitted_network is result.model
