@@ -25,12 +25,13 @@ from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Regression, Task
 from splinework.train.additive import SumOfCurves, additive_fit, additive_refit, is_estimable
 from splinework.train.additive_network import put_curves, take_curves
-from splinework.train.between_rows import N_COMPARED_POINTS, new_points
+from splinework.train.between_rows import N_COMPARED_POINTS, neighbours_noise, new_points
 from splinework.train.callbacks import Step, StopTraining
 from splinework.train.curve import MIN_ROWS as MIN_CURVE_ROWS
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples, set_units
 from splinework.train.fitting import fit
+from splinework.train.gaussian_process import MAX_EVIDENCE_ROWS
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
 from splinework.train.process_teacher import ProcessTeacher, estimated_curve
@@ -74,9 +75,17 @@ class SmoothEstimate:
 
     @property
     def noise(self) -> float:
-        """The standard deviation of the noise that a process sees, in the units of y; infinite where there is none."""
-        scale = float(self.objective.model.output_scaling.scale.square().mean().sqrt())
-        return math.inf if self.teacher is None else self.teacher.noise * scale
+        """The variance of the noise that a process sees, in the units of y; infinite where there is none.
+
+        Of more rows than its hyperparameters are estimated from it takes for noise what those few do not resolve: there, what
+        neighbours among all rows do not share, if that is less.
+        """
+        if self.teacher is None:
+            return math.inf
+        noise = self.teacher.noise**2
+        if self.objective.count > MAX_EVIDENCE_ROWS:
+            noise = min(noise, neighbours_noise(self.objective.u, self.teacher.left_out))
+        return noise * float(self.objective.model.output_scaling.scale.square().mean())
 
     def network(self, seed: int, max_iter: int, on_step: ProgressCallback) -> tuple[KAN, float]:
         """The network in raw units, and the mean square by which it differs from the estimate, in the units of y.
