@@ -78,6 +78,17 @@ def test_the_left_out_rows_choose() -> None:
     assert even_scales(x, x[:, 1:2] + 0.1 * x[:, 2:3], rows, Regression(), 0) is None
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+def test_on_clean_rows_of_one_skewed_column_the_estimator_is_no_worse_than_the_curve_of_the_column(seed):
+    generator = torch.Generator().manual_seed(seed)
+    x, fresh = (2 * torch.rand(n, 1, generator=generator, dtype=torch.float64) ** 2.8 - 1 for n in (60, 1000))
+    curve = sw.fit(sw.KAN([1, 1]), x, torch.tanh(2 * x), progress=False).model
+    found = sw.KANRegressor(random_state=0).fit(x.numpy(), torch.tanh(2 * x)[:, 0].numpy()).model_
+    with torch.no_grad():
+        errors = [float((model(fresh) - torch.tanh(2 * fresh)).square().mean().sqrt()) for model in (curve, found)]
+    assert errors[1] <= 2 * errors[0] + 1e-9
+
+
 def test_an_estimator_of_a_skewed_column_is_a_network_of_the_column_itself() -> None:
     rng = np.random.default_rng(0)
     x = np.column_stack([np.exp(1.5 * rng.normal(size=60)), rng.normal(size=60)])

@@ -274,7 +274,7 @@ class NetworkFit:
             unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale
             losses = self.task.loss(unseen[held], self.t[held])
             own = float(weights @ losses / weights.sum())
-            noise = min(noise, found.noise / float(self.scaling.y_scale.square().mean()))
+            noise = min(noise, found.noise**2 / float(self.scaling.y_scale.square().mean()))
             if found.teacher is None and not is_significant(losses - mixture.losses, weights):
                 loss = max(loss, math.nextafter(own, math.inf))
             rivals.append((own, len(rivals), found))

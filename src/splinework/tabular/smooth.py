@@ -25,13 +25,12 @@ from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Regression, Task
 from splinework.train.additive import SumOfCurves, additive_fit, additive_refit, is_estimable
 from splinework.train.additive_network import put_curves, take_curves
-from splinework.train.between_rows import N_COMPARED_POINTS, neighbours_noise, new_points
+from splinework.train.between_rows import N_COMPARED_POINTS, new_points
 from splinework.train.callbacks import Step, StopTraining
 from splinework.train.curve import MIN_ROWS as MIN_CURVE_ROWS
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples, set_units
 from splinework.train.fitting import fit
-from splinework.train.gaussian_process import MAX_EVIDENCE_ROWS
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
 from splinework.train.process_teacher import ProcessTeacher, estimated_curve
@@ -75,17 +74,9 @@ class SmoothEstimate:
 
     @property
     def noise(self) -> float:
-        """The variance of the noise that a process sees, in the units of y; infinite where there is none.
-
-        Of more rows than its hyperparameters are estimated from it takes for noise what those few do not resolve: there, what
-        neighbours among all rows do not share, if that is less.
-        """
-        if self.teacher is None:
-            return math.inf
-        noise = self.teacher.noise**2
-        if self.objective.count > MAX_EVIDENCE_ROWS:
-            noise = min(noise, neighbours_noise(self.objective.u, self.teacher.left_out))
-        return noise * float(self.objective.model.output_scaling.scale.square().mean())
+        """The standard deviation of the noise that a process sees, in the units of y; infinite where there is none."""
+        scale = float(self.objective.model.output_scaling.scale.square().mean().sqrt())
+        return math.inf if self.teacher is None else self.teacher.noise * scale
 
     def network(self, seed: int, max_iter: int, on_step: ProgressCallback) -> tuple[KAN, float]:
         """The network in raw units, and the mean square by which it differs from the estimate, in the units of y.
@@ -172,7 +163,8 @@ def smooth_estimates(
 def even_scales(x: Tensor, y: Tensor, weights: Tensor, task: Task, seed: int) -> InputTransform | None:
     """The transform of skewed covariates, where a Gaussian process on their even scales predicts left-out rows better.
 
-    Better is: by more than a standard error.
+    Better is: by more than a standard error. Of one covariate the curve that would be the estimate is asked: clean rows are met
+    to orders of magnitude less on one scale than on the other, which one a process does not know.
 
     Args:
         x: Covariates `(n, p)`.
@@ -192,6 +184,9 @@ def even_scales(x: Tensor, y: Tensor, weights: Tensor, task: Task, seed: int) ->
     t = (y - y.mean(0)) / y.std(0).clamp_min(1e-300)
 
     def losses(v: Tensor) -> Tensor:
+        if v.shape[1] == 1:
+            (curve,) = smooth_estimates(v, t, weights / weights.mean(), torch.zeros(len(v)), seed=seed)
+            return (curve.out_of_fold - t).square().sum(1)
         return ProcessTeacher.of(Samples(v, t, weights / weights.mean()), seed).left_out.square().sum(1)
 
     return transform if is_significant(losses(x) - losses(transform(x)), weights) else None

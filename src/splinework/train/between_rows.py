@@ -1,7 +1,6 @@
-"""Predictions between the rows: draws points where further rows would lie, compares models there, asks neighbours for noise."""
+"""Predictions between the rows: draws points where further rows would lie, compares two models there, weighs two predictors."""
 
 import torch
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 MAX_CODES = 10
@@ -17,8 +16,6 @@ PRIOR_ROWS = 10
 """Rows that a pull towards equal weights of two predictors is worth."""
 MAX_DISAGREEMENT = 4.0
 """How much more two predictions may differ between the rows, in mean square, than by their errors on held-out rows."""
-N_NEIGHBOURS = 10
-"""Nearest neighbours of a row by which noise is told from what a model has not resolved."""
 
 
 def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -98,22 +95,3 @@ def blending_share(one: Tensor, other: Tensor) -> float:
     if size == 0:
         return 0.5
     return min(max((0.5 * pull - float((other * apart).mean(1).sum())) / size, 0.0), 1.0)
-
-
-def neighbours_noise(u: Tensor, residual: Tensor) -> float:
-    """The mean variance of what residuals of neighbours do not share: of noise, but not of a function that is left over.
-
-    Half of the mean square by which a row differs from its k-th neighbour is the noise and, of a function, a share that falls with
-    the square of their distance; the line through the first k is taken to where that is zero (the Gamma test, Stefánsson,
-    Končar & Jones 1997).
-
-    Args:
-        u: Rows `(N, inputs)`, more than `N_NEIGHBOURS`.
-        residual: Residuals `(N, outputs)`.
-    """
-    z = ((u - u.mean(0)) / u.std(0).clamp_min(1e-300)).cpu().numpy()
-    distances, near = (torch.from_numpy(each[:, 1:]) for each in cKDTree(z).query(z, k=N_NEIGHBOURS + 1))
-    apart = distances.square().mean(0)
-    half = (residual.cpu()[near] - residual.cpu()[:, None]).square().mean((0, 2)) / 2
-    slope = ((apart - apart.mean()) @ half / (apart - apart.mean()).square().sum().clamp_min(1e-300)).clamp_min(0)
-    return max(float(half.mean() - slope * apart.mean()), 0.0)
