@@ -100,6 +100,17 @@ def test_a_scaling_by_way_of_even_scales_is_left_for_the_one_that_was_there(scal
         assert float((after(heavy) - outputs).square().mean().sqrt()) <= 1e-6 * float(outputs.std())
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+def test_on_clean_rows_of_one_skewed_column_the_estimator_is_no_worse_than_the_curve_of_the_column(seed):
+    generator = torch.Generator().manual_seed(seed)
+    x, fresh = (2 * torch.rand(n, 1, generator=generator, dtype=torch.float64) ** 2.8 - 1 for n in (60, 1000))
+    curve = sw.fit(sw.KAN([1, 1]), x, torch.tanh(2 * x), progress=False).model
+    found = sw.KANRegressor(random_state=0).fit(x.numpy(), torch.tanh(2 * x)[:, 0].numpy()).model_
+    with torch.no_grad():
+        errors = [float((model(fresh) - torch.tanh(2 * fresh)).square().mean().sqrt()) for model in (curve, found)]
+    assert errors[1] <= 2 * errors[0] + 1e-9
+
+
 def test_an_estimator_of_a_skewed_column_is_a_network_of_the_column_itself() -> None:
     rng = np.random.default_rng(0)
     x = np.column_stack([np.exp(1.5 * rng.normal(size=60)), rng.normal(size=60)])

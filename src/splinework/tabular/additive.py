@@ -63,6 +63,12 @@ class AdditiveFit:
     degrees_of_freedom: Tensor
     task: Task
 
+    @classmethod
+    def constant(cls, width: int, bias: Tensor, task: Task) -> AdditiveFit:
+        """The constant `(q,)` of a design of this width, whose curves are all zero."""
+        none = bias.new_zeros(width, len(bias))
+        return cls(none, bias, torch.full_like(none, MAX_PENALTY), torch.zeros_like(bias), task)
+
     def values(self, design: DesignMatrix) -> Tensor:
         """The sums at the design's rows, `(n, q)`."""
         return design.times(self.coefficients) + self.bias
@@ -168,9 +174,8 @@ def left_out(
     unseen = outputs.clone()
     for j in range(y.shape[1]):
         target, working = task.working(outputs, y, weights, j, MIN_WORKING_WEIGHT)
-        normal = work.normal(found, j)
-        factor = torch.linalg.cholesky(normal.gram + torch.diag(found.penalties[:, j]))
-        leverage = working * (design.square_distances(normal.centre, factor) + 1 / working.sum())
+        solution = PenalisedSolution.of(work.normal(found, j), found.penalties[:, j])
+        leverage = working * (design.deviations(solution) + 1 / working.sum())
         unseen[:, j] -= (target - outputs[:, j]) * leverage / (1 - leverage).clamp_min(MIN_FREE_SHARE)
     return unseen
 

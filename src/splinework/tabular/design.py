@@ -16,6 +16,7 @@ from torch import Tensor
 
 from splinework.nn.layer import KANLayer
 from splinework.splines import greville
+from splinework.train.mixed_model import PenalisedSolution
 
 MAX_BLOCK_ENTRIES = 2**20
 """Entries of a block of rows: 8 MB in float64, which a processor's cache nearly holds."""
@@ -124,13 +125,10 @@ class DesignMatrix:
         centre = self.moments(weights) / weights.sum()
         return centre, self._cross_products(weights, centre)[1]
 
-    def square_distances(self, centre: Tensor, factor: Tensor) -> Tensor:
-        """Squared distances `(n,)` of the rows from `centre` `(P,)` in the metric of the inverse of `factor @ factor.T`."""
-        found = []
-        for _, part in self._parts():
-            off = (part.to(centre.dtype) - centre).T
-            found.append(torch.linalg.solve_triangular(factor, off, upper=False).square().sum(0))
-        return torch.cat(found)
+    def deviations(self, solution: PenalisedSolution) -> Tensor:
+        """`zᵀ A⁻¹ z` with the penalised matrix A of a solution, for every row z about the means: `(n,)`."""
+        centre = solution.equations.centre
+        return torch.cat([solution.deviations(part.to(centre.dtype) - centre) for _, part in self._parts()])
 
     def without(self, whole: tuple[Tensor, Tensor], weights: Tensor, held: Tensor) -> tuple[Tensor, Tensor]:
         """Means and cross products without held-out rows, from those of all rows; costs the products of the held-out rows only.

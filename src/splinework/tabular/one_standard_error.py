@@ -18,7 +18,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from splinework.tabular.additive import MAX_PENALTY, AdditiveFit
+from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.cross_validation import MAX_REFIT_ROWS, CrossValidatedCurves, cross_validate, of_parts
 from splinework.tabular.curves import FittedCurves, fit_curves
 from splinework.tabular.selection import DEFENDED_Z_SCORE, removal_costs
@@ -99,9 +99,8 @@ def curves_of(
     """
     design, y, weights, task = curves.design, curves.y, curves.weights, curves.task
     if not inputs:
-        constants = [task.constant(y, weights * (fold != k)) for k in range(members)]
-        whole = _constant(curves.whole, task.constant(y, weights))
-        fits = [_constant(curves.whole, bias) for bias in constants]
+        seen = [weights, *(weights * (fold != k) for k in range(members))]
+        whole, *fits = (AdditiveFit.constant(design.width, task.constant(y, each), task) for each in seen)
     else:
         chosen = torch.tensor(sorted(inputs))
         some, places = design.of_inputs(chosen, straight)
@@ -162,20 +161,8 @@ def by_cost(costs: Sequence[float]) -> list[int]:
     return sorted(range(len(costs)), key=costs.__getitem__, reverse=True)
 
 
-def _constant(like: AdditiveFit, bias: Tensor) -> AdditiveFit:
-    none = torch.zeros_like(like.coefficients)
-    return replace(
-        like,
-        coefficients=none,
-        bias=bias,
-        penalties=torch.full_like(none, MAX_PENALTY),
-        degrees_of_freedom=torch.zeros_like(like.degrees_of_freedom),
-    )
-
-
 def _spread(fit: AdditiveFit, places: Tensor, width: int) -> AdditiveFit:
     """The fit with its columns at these places of a design of this width; the others have no curves."""
-    coefficients = fit.coefficients.new_zeros(width, fit.coefficients.shape[1])
-    penalties = torch.full_like(coefficients, MAX_PENALTY)
-    coefficients[places], penalties[places] = fit.coefficients, fit.penalties
-    return replace(fit, coefficients=coefficients, penalties=penalties)
+    found = AdditiveFit.constant(width, fit.bias, fit.task)
+    found.coefficients[places], found.penalties[places] = fit.coefficients, fit.penalties
+    return replace(found, degrees_of_freedom=fit.degrees_of_freedom)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from splinework.tabular.additive import MAX_PENALTY, AdditiveFit, fit_additive
+from splinework.tabular.additive import AdditiveFit, fit_additive
 from splinework.tabular.design import DesignMatrix
 from splinework.tabular.group_lasso import LassoPath, LassoPoint
 from splinework.tabular.stacking import is_significant
@@ -83,7 +83,7 @@ class Screening:
             part: The fold that is held out; -1 for none.
         """
         inputs = torch.nonzero(self.kept[part])[:, 0]
-        found = _nothing(design.width, y, weights, task)
+        found = AdditiveFit.constant(design.width, task.constant(y, weights), task)
         if not len(inputs):
             return found
         own, columns = design.of_inputs(inputs)
@@ -156,14 +156,6 @@ def _sizes(
         if size >= wanted:
             yield strength, points
             wanted = max(size + 1.0, size * SIZE_RATIO)
-
-
-def _nothing(width: int, y: Tensor, weights: Tensor, task: Task) -> AdditiveFit:
-    """The constant, as an additive fit with this number of columns."""
-    none = y.new_zeros(width, y.shape[1])
-    return AdditiveFit(
-        none, task.constant(y, weights), torch.full_like(none, MAX_PENALTY), y.new_zeros(y.shape[1]), task
-    )
 
 
 def _refit(design: DesignMatrix, y: Tensor, weights: Tensor, task: Task) -> AdditiveFit | None:

@@ -94,10 +94,11 @@ class SmoothEstimate:
         uncertainty = self.teacher.uncertainty(new_points(self.objective.u, N_COMPARED_POINTS, seed))
         with torch.inference_mode(False), torch.enable_grad():
             model, misfit = self._taught(run, self.objective, seed)
-            larger = _doubled(self.objective, seed)
-            small = larger.model.parameter_count() <= MAX_WIDER_PARAMETERS
+            inputs, hidden, outputs = model.config.shape
+            larger = _in_same_units(self.objective.model, [inputs, 2 * hidden, outputs], seed)
+            small = larger.parameter_count() <= MAX_WIDER_PARAMETERS
             if misfit > MAX_MISFIT * uncertainty and small and not run.over:
-                wider, less = self._taught(run, larger, seed)
+                wider, less = self._taught(run, self.objective.on(larger), seed)
                 if less < misfit:
                     model, misfit = wider, less
         return model, misfit**2 * float(self.objective.model.output_scaling.scale.square().mean())
@@ -162,10 +163,9 @@ def _held_out(
     errors = [torch.zeros_like(rows.t) for _ in range(2 if curves is not None else 1)]
     for k in range(int(fold.max()) + 1):
         held = fold == k
-        u, t, weights = rows.u[~held], rows.t[~held], None if rows.weights is None else rows.weights[~held]
-        if not bool((u.amax(0) > u.amin(0)).all()):
+        seen = rows.rows(~held)
+        if not bool((seen.u.amax(0) > seen.u.amin(0)).all()):
             return []
-        seen = Samples(u, t, weights)
         some = None if curves is None else additive_refit(model, seen, curves)
         predictors: list[Callable[[Tensor], Tensor]] = [ProcessTeacher.of(seen, seed, some, teacher)]
         if some is not None:
@@ -222,12 +222,6 @@ def step_teller(on_step: ProgressCallback, stage: str, max_iter: int) -> Callabl
             raise StopTraining("a callback ended the fit")
 
     return tell
-
-
-def _doubled(objective: DataObjective, seed: int) -> DataObjective:
-    """The objective with a network of random values that has twice the hidden nodes, and the same units."""
-    inputs, hidden, outputs = objective.model.config.shape
-    return objective.on(_in_same_units(objective.model, [inputs, 2 * hidden, outputs], seed))
 
 
 def _in_same_units(own: KAN, shape: list[int], seed: int) -> KAN:

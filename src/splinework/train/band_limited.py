@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from splinework.splines.bases import BSpline
+from splinework.train.penalised_spline import thin_svd
 
 EXTENSION = 1.5
 """The period over the width of the range."""
@@ -45,7 +46,7 @@ class BandLimited:
     @classmethod
     def on(cls, x: Tensor, root: Tensor, low: float, high: float, waves: int) -> BandLimited:
         """The decomposition for rows `x (N,)` with square roots of weights `root (N,)`."""
-        left, sizes, right = torch.linalg.svd(root[:, None] * _series(x, low, high, waves), full_matrices=False)
+        left, sizes, right = thin_svd(root[:, None] * _series(x, low, high, waves))
         kept = sizes > ROUNDING * sizes[0]
         return cls(low, high, waves, left[:, kept], right.T[:, kept] / sizes[kept])
 

@@ -24,7 +24,7 @@ from splinework.splines.bases import make_basis
 from splinework.splines.knots import extended
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import DataSplit, Samples, set_units
-from splinework.train.process_teacher import ProcessTeacher
+from splinework.train.process_teacher import ProcessTeacher, estimated_curve
 from splinework.train.run import TrainingRun
 from splinework.train.teacher import MAX_INPUTS, MAX_OUTPUTS, MIN_ROWS, clearly_less
 
@@ -247,7 +247,8 @@ def leave_even_scales(run: TrainingRun, final: DataObjective) -> tuple[KAN | Non
 def even_scales(rows: Samples, seed: int) -> InputTransform | None:
     """The transform of skewed inputs, where a Gaussian process on their even scales predicts left-out rows better.
 
-    Better is: by more than a standard error.
+    Better is: by more than a standard error. Of one input the curve that would be the estimate is asked: clean rows are met to
+    orders of magnitude less on one scale than on the other, which one a process does not know.
 
     Args:
         rows: Inputs, targets of a regression, and weights.
@@ -262,7 +263,12 @@ def even_scales(rows: Samples, seed: int) -> InputTransform | None:
     some = replace(some, t=(some.t - some.t.mean(0)) / some.t.std(0).clamp_min(1e-300))
 
     def left_out(u: Tensor) -> Tensor:
-        errors = ProcessTeacher.of(replace(some, u=u), seed).left_out
+        if u.shape[1] == 1:
+            least, most = u.amin(0), u.amax(0)
+            within = replace(some, u=(2 * u - least - most) / (most - least))
+            errors = estimated_curve(KAN([1, some.t.shape[1]], dtype=u.dtype, device=u.device), within, seed)[1]
+        else:
+            errors = ProcessTeacher.of(replace(some, u=u), seed).left_out
         return errors if some.weights is None else errors * some.weights.sqrt()[:, None]
 
     return transform if clearly_less(left_out(transform(some.u)), left_out(some.u)) else None

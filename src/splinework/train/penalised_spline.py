@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
 import torch
 from torch import Tensor
 
@@ -41,7 +42,7 @@ class PenalisedSpline:
         # The rows by themselves first: with the penalty at once clean waves err ten times as much.
         directions, seen_part = torch.linalg.qr(rows)
         orthogonal, triangle = torch.linalg.qr(torch.cat([seen_part, balance * penalty]))
-        left, seen, right = torch.linalg.svd(orthogonal[: len(seen_part)], full_matrices=False)
+        left, seen, right = thin_svd(orthogonal[: len(seen_part)])
         bent = (orthogonal[len(seen_part) :] @ right.T).norm(dim=0)
         lift = torch.linalg.solve_triangular(triangle, right.T, upper=True)
         return cls(basis, order, directions @ left, seen, bent, lift)
@@ -59,6 +60,20 @@ class PenalisedSpline:
         """The spline's coefficients for weighted targets `y (N,)`."""
         damped = self.seen / (self.seen.square() + strength * self.bent.square()).clamp_min(1e-300)
         return self.lift @ (damped * (self.left.T @ y))
+
+
+def thin_svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The singular value decomposition, by QR iterations where that by dividing and conquering does not converge.
+
+    It may not where many singular values are equal, or as small as rounding, as of a series of more waves than rows resolve.
+    """
+    left: Tensor
+    try:
+        left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # it is there, in torch 2.6 too
+        parts = scipy.linalg.svd(matrix.cpu().numpy(), full_matrices=False, lapack_driver="gesvd")
+        left, values, right = (torch.from_numpy(part).to(matrix) for part in parts)
+    return left, values, right
 
 
 def penalty_rows(basis: BSpline, grid: Tensor, order: int) -> Tensor:
