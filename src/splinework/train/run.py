@@ -130,6 +130,7 @@ class TrainingRun:
         stepper = optimiser.attach(objective, steps, self.generator)
         values, unseen, done = [objective.value_on_all_rows()], 0, 0
         if state is not None:
+            Snapshot(**state["model"]).put_into(objective.model)  # attaching may have moved the ends of grids
             stepper.restore(state["stepper"])
             self.generator.set_state(state["generator"])
             values, unseen, done = list(state["values"]), state["unseen"], state["count"]

@@ -127,6 +127,7 @@ class JumpPenaltyStepper:
         """Goes on where `state` was."""
         for name, value in state.items():
             setattr(self, name, value)
+        self._take_grids()
 
     def _trial(self) -> tuple[float, float, float]:
         """The gain of the trial state, its objective and its squared jumps, after hidden grids have followed its activations.
