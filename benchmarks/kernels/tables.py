@@ -11,12 +11,7 @@ from benchmarks.speed.show import duration
 
 
 def page(results: Results, pictures: Sequence[tuple[str, str]]) -> str:
-    """The whole page.
-
-    Args:
-        results: Results of the measurements.
-        pictures: Path, relative to the page, and caption of each picture.
-    """
+    """The whole page."""
     parts = [
         "# Kernels, measured\n\nWritten by `benchmarks/bench_kernels.py`; do not edit. "
         "Every contender has a process of its own and they take turns. Each cell is the quickest call (in brackets the "

@@ -111,12 +111,6 @@ class FormulaConstraints:
     def search(self, x: Floats, y: Floats, columns: Mapping[str, str], **common: Any) -> FormulaTable:
         """Searches for formulas.
 
-        Args:
-            x: Features, `(n, d)`.
-            y: Target, `(n,)`.
-            columns: As for `keywords`.
-            common: Options of every search.
-
         Raises:
             SplineworkError: If the search refuses the data or an option.
         """
@@ -137,9 +131,6 @@ class FormulaConstraints:
 
     def keywords(self, columns: Mapping[str, str]) -> dict[str, Any]:
         """The keyword arguments of the search that follow from these options.
-
-        Args:
-            columns: Name in formulas → name in the file, for the features and, last, the target.
 
         Raises:
             ConfigError: If a text cannot be read, names a column that is not there, or the search has no use for an option.

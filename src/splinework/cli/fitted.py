@@ -28,9 +28,6 @@ _N_ROWS: Final = 2000
 class ModelFile:
     """A model file: its network and metadata; a network saved by `splinework.save` has its own names only.
 
-    Args:
-        path: The file.
-
     Raises:
         FileError: If it is not a model.
     """

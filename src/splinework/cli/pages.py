@@ -127,13 +127,6 @@ def write_page(
 ) -> Path:
     """Writes the page, whole or not at all.
 
-    Args:
-        fitted: The model.
-        path: Where to.
-        rows: Rows to show it on; by default rows drawn from the ranges of its inputs.
-        title: Heading of the page.
-        tell: Function called with the share that is done.
-
     Raises:
         FileError: If the file cannot be written.
     """

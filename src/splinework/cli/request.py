@@ -114,11 +114,6 @@ class FitRequest:
 
 
 def on_table(*, budget: float, missing: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Adds the options of a `FitRequest` to a command, which receives them as its first argument.
-
-    Args:
-        budget: Default of --budget.
-        missing: Choices of --missing.
-    """
+    """Adds the options of a `FitRequest` to a command, which receives them as its first argument."""
     text = f"Missing cells: {', or '.join(_MISSING_TEXTS[choice] for choice in missing)}."
     return takes(FitRequest, budget={"default": budget}, missing={"type": click.Choice(missing), "help": text})

@@ -56,11 +56,6 @@ class Recipe(ABC):
     ) -> Iterator[tuple[Floats, Floats]]:
         """Rows block by block, with at most one block in memory.
 
-        Args:
-            rows: Requested number of rows.
-            seed: Seed of inputs and noise.
-            statistics: Accumulator for the data card.
-
         Yields:
             Inputs (n, d) and targets (n, k).
 

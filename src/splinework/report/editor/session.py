@@ -139,10 +139,6 @@ class EditSession:
     def edit(self, name: Any, arguments: Any) -> None:
         """Makes one edit; undone steps after the present state are dropped.
 
-        Args:
-            name: Name of the edit, one of `splinework.report.editor.verbs.VERBS`.
-            arguments: Its arguments, as JSON values.
-
         Raises:
             SplineworkError: If the edit is refused; the session is then as before.
         """

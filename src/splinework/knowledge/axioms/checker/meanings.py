@@ -26,12 +26,7 @@ _AWAY: Final = 1e-9
 
 
 def register_meaning(word: str, meaning: Callable[..., list[BoxClaim]]) -> None:
-    """Tells the checker what a custom axiom means, apart from its meaning for the prover.
-
-    Args:
-        word: Its word.
-        meaning: The claims, by a scene and the values of the axiom's fields, with their names and defaults.
-    """
+    """Tells the checker what a custom axiom means, apart from its meaning for the prover."""
     MEANINGS[word] = meaning
 
 

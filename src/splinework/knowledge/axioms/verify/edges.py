@@ -16,12 +16,7 @@ from splinework.splines.bases import ACTIVATIONS
 
 @dataclass
 class EdgeTable:
-    """Ranges of the edges of one layer.
-
-    Args:
-        numbers: The layer.
-        reach: Ranges of its inputs, `(I,)`, which contain all queries.
-    """
+    """Ranges of the edges of one layer."""
 
     numbers: LayerNumbers
     reach: Interval
