@@ -58,11 +58,7 @@ JobT = TypeVar("JobT")
 def chosen(
     names: Sequence[str], known: Mapping[str, ContenderT], rivals_python: str | None
 ) -> tuple[list[ContenderT], list[str]]:
-    """Those that can take part, and a sentence on each that cannot.
-
-    Raises:
-        ConfigError: If a name is unknown.
-    """
+    """Those that can take part, and a sentence on each that cannot."""
     present, absent = [], []
     for name in names:
         if name not in known:

@@ -109,11 +109,7 @@ class FormulaConstraints:
                 raise ConfigError(f"{word} is empty; give it a text, or leave it out.")
 
     def search(self, x: Floats, y: Floats, columns: Mapping[str, str], **common: Any) -> FormulaTable:
-        """Searches for formulas.
-
-        Raises:
-            SplineworkError: If the search refuses the data or an option.
-        """
+        """Searches for formulas."""
         import numpy as np
 
         *names, target = columns

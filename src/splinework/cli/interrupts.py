@@ -143,9 +143,5 @@ def terminable() -> Iterator[None]:
 
 
 def at_once() -> NoReturn:
-    """Quits the command.
-
-    Raises:
-        Interrupted: Always.
-    """
+    """Quits the command."""
     raise Interrupted

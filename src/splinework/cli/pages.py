@@ -125,11 +125,7 @@ def write_page(
     title: str | None = None,
     tell: Callable[[float], None],
 ) -> Path:
-    """Writes the page, whole or not at all.
-
-    Raises:
-        FileError: If the file cannot be written.
-    """
+    """Writes the page, whole or not at all."""
     from splinework.report import report
 
     if fitted.estimator is not None:

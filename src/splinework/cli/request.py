@@ -85,11 +85,7 @@ class FitRequest:
         return folder
 
     def table(self, tell: Callable[[float], None]) -> FileTable:
-        """The table; `tell` is called with the share of it that is read. Of several files at most `MAX_ROWS` rows are taken.
-
-        Raises:
-            SplineworkError: If there is none.
-        """
+        """The table; `tell` is called with the share of it that is read. Of several files at most `MAX_ROWS` rows are taken."""
         from splinework.tabular.tables import read_table
         from splinework.tabular.tables.arrow_rows import arrow_rows, is_many
 

@@ -59,9 +59,6 @@ def run_fit(
         files: Names of the files to write.
         beside: A column that is required whatever --features contains.
         check: Function that refuses unsuitable rows.
-
-    Raises:
-        SplineworkError: If something that the user gave cannot be used.
     """
     from splinework.cli.job import FitCallbacks, measure, prepare, search
     from splinework.cli.levels import as_indicators

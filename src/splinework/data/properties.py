@@ -47,9 +47,6 @@ def statements(text: str, inputs: tuple[Input, ...]) -> tuple[str, ...]:
         `odd(x)`, `periodic(x, period=…)`, `symmetric(x, y)`, `antisymmetric(x, y)`, `no_interaction(x, y)`, `additive()` and
         `bounded(lower=…, upper=…)`.
 
-    Raises:
-        FormulaError: If the formula cannot be read.
-
     Example:
         >>> statements("a*exp(b)", (Input("a", 0, 1), Input("b", 0, 1)))[:3]
         ('monotone(a)', 'monotone(b)', 'convex(a)')

@@ -135,11 +135,7 @@ class BoxSet(Recipe):
         return ()
 
     def check(self) -> None:
-        """Checks that inputs, design and dependence are compatible; for `__post_init__`.
-
-        Raises:
-            ConfigError: If they are not.
-        """
+        """Checks that inputs, design and dependence are compatible; for `__post_init__`."""
         if self.dependence() and not self.design.scattered:
             raise ConfigError(
                 f"{type(self.design).__name__} does not support correlated inputs, which need Uniform, Sobol or "

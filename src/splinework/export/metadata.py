@@ -52,9 +52,6 @@ def metadata_of(model: KAN | FramedKAN, name: str, notes: Mapping[str, Any] | No
         model: The network, with or without a frame.
         name: Name of the artefact.
         notes: Notes as in `read_header(path)["notes"]`, or None; malformed entries are ignored.
-
-    Raises:
-        ConfigError: If the name is invalid.
     """
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise ConfigError(

@@ -51,9 +51,6 @@ def write_report(folder: str | os.PathLike[str], report: ArtefactReport) -> Path
     Returns:
         The path of the page.
 
-    Raises:
-        FileError: If a file cannot be written.
-
     Example:
         >>> import tempfile
         >>> facts = {"vectors": 100000, "mismatches": 0, "tools": {"gcc": "gcc 12"}}

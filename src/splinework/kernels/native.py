@@ -74,9 +74,6 @@ def force(name: str) -> None:
     """Selects one algorithm for all calls, or `best` for a choice by sizes; for tests and benchmarks.
 
     The environment variable SPLINEWORK_KERNEL sets the initial choice.
-
-    Raises:
-        ConfigError: If the name is unknown.
     """
     global _forced
     if name not in ALGORITHMS:

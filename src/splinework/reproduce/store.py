@@ -70,11 +70,7 @@ class ResultStore:
         return FinishedCell(cell.name, cell.settings, values["result"], float(values["seconds"]))
 
     def write(self, cell: ExperimentCell, result: Mapping[str, Any], seconds: float) -> FinishedCell:
-        """Keeps a result.
-
-        Raises:
-            FileError: If it cannot be written.
-        """
+        """Keeps a result."""
         values: dict[str, Any] = {
             "format": FORMAT,
             "experiment": self.experiment.name,
