@@ -20,15 +20,7 @@ from splinework.errors import ConfigError
 
 @dataclass(frozen=True)
 class Contender:
-    """A contender: the file that runs it, the module it needs, and the interpreter that has it.
-
-    Attributes:
-        name: Name on the command line.
-        file: Name of its file in `folder`.
-        module: Module that must be importable.
-        package: Package to install, as pip calls it.
-        python: The interpreter that has it.
-    """
+    """A contender: the file that runs it, the module it needs, and the interpreter that has it."""
 
     name: str
     file: str

@@ -24,13 +24,7 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class FitRun(Generic[Found]):
-    """Result of a run.
-
-    Attributes:
-        outcome: Results of the fit.
-        files: Kind → path of each file.
-        stopped: Whether Ctrl-C ended the search.
-    """
+    """Result of a run."""
 
     outcome: Found
     files: dict[str, str]

@@ -48,12 +48,7 @@ class ReportCheck:
 
 @dataclass(frozen=True)
 class PowerEstimate:
-    """An estimate of the power drawn.
-
-    Attributes:
-        watts: Total power in W.
-        formula: The formula of the estimate with its numbers.
-    """
+    """An estimate of the power drawn."""
 
     watts: float
     formula: str
@@ -76,13 +71,7 @@ class ReportTable:
 
 @dataclass(frozen=True, eq=False)
 class ReportPicture:
-    """A picture.
-
-    Attributes:
-        figure: The matplotlib figure.
-        description: Alternative text for screen readers.
-        caption: Caption below the picture.
-    """
+    """A picture."""
 
     figure: Figure
     description: str

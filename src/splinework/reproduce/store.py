@@ -24,12 +24,7 @@ FORMAT: Final = 1
 @final
 @dataclass(frozen=True)
 class ResultStore:
-    """The results of one experiment in a folder.
-
-    Attributes:
-        folder: Folder of all experiments.
-        experiment: The experiment.
-    """
+    """The results of one experiment in a folder."""
 
     folder: Path
     experiment: Experiment
