@@ -56,8 +56,9 @@ default,sparsify`), a seed. A table says how many of its cells there are. The no
 
 What was found is below, as it came out: a check that is missed is listed as missed. A value is *reached* by our default where it
 is as good as the published one, and by the paper's method where it is within a factor 2 of it (0.01 of an accuracy). Rows
-without a published value, such as those of a rival alone, are in the tables and do not count here. Quick recipes take fewer steps,
-grids, seeds or functions than the paper: where the paper's method misses a published value in one, that is the first reason to look at.
+without a published value, such as those of a rival alone, are in the tables and do not count here. Quick recipes take fewer
+steps, grids, seeds or functions than the paper: where the paper's method misses a value in one, that is the first reason to
+look at.
 
 | experiment | recipe | rows reached by our default | by the paper's method | checks met | time |
 |---|---|---|---|---|---|
