@@ -12,22 +12,12 @@ from splinework.hardware.folders import KINDS, Kind
 
 REQUIRED: Final[dict[Kind, tuple[str, ...]]] = {
     "fpga": (
-        "METRIC_float",
-        "METRIC_quantised",
-        "vectors",
-        "mismatches",
-        "neurons",
-        "neurons_proven",
-        "luts",
-        "luts_estimated",
-        "flipflops",
-        "latency_cycles",
-        "fmax_mhz",
-        "tools",
+        "METRIC_float", "METRIC_quantised", "vectors", "mismatches", "neurons", "neurons_proven", "luts",
+        "luts_estimated", "flipflops", "latency_cycles", "fmax_mhz", "tools",
     ),
     "mcu": ("vectors", "mismatches", "tools"),
     "analog": ("vectors", "tools"),
-}
+}  # fmt: skip
 """Figures that a report must have; `METRIC` is `accuracy` or `rmse`. None means that a figure is not available."""
 
 
