@@ -71,29 +71,22 @@ __version__: str
 
 # Names that users may expect at the top level, next to related ones.
 _ELSEWHERE = {
-    "FitResult": "train",
-    "FormulaTable": "interpret.symbolic",
-    "KANConv1d": "nn.convolution",
-    "KANConv2d": "nn.convolution",
-    "attribution": "interpret.scores",
-    "batches": "train.sources",
-    "edge_parts": "interpret.reading",
-    "effects": "interpret.importance",
-    "discover_conserved": "discover",
-    "elevate": "interpret.edit",
-    "find_structure": "interpret.structure",
-    "insert": "interpret.edit",
-    "interactions": "interpret.importance",
-    "jet": "nn.derivatives",
-    "memmap": "train.sources",
-    "off_grid": "interpret.reading",
-    "pair_surface": "interpret.importance",
-    "parquet": "train.sources",
-    "partials": "nn.derivatives",
-    "permutation_importance": "interpret.importance",
-    "raise_degree": "interpret.edit",
-    "sobol_indices": "interpret.importance",
-    "squared_error_gradient": "train.gradient",
+    name: home
+    for home, names in {
+        "train": "FitResult",
+        "interpret.symbolic": "FormulaTable",
+        "nn.convolution": "KANConv1d KANConv2d",
+        "interpret.scores": "attribution",
+        "train.sources": "batches memmap parquet",
+        "interpret.reading": "edge_parts off_grid",
+        "interpret.importance": "effects interactions pair_surface permutation_importance sobol_indices",
+        "discover": "discover_conserved",
+        "interpret.edit": "elevate insert raise_degree",
+        "interpret.structure": "find_structure",
+        "nn.derivatives": "jet partials",
+        "train.gradient": "squared_error_gradient",
+    }.items()
+    for name in names.split()
 }
 
 __all__ = [

@@ -47,10 +47,6 @@ class Prepared:
 
     It reads parameters where they lie, so that steps of an optimiser are followed. Who holds one asks `current` before each
     call, and compares what else a network depends on.
-
-    Args:
-        layers: Edges and splines of each layer; all must be `native.fusable`.
-        units: Units of x and of the result.
     """
 
     def __init__(self, layers: FusedLayers, units: AffineUnits | None) -> None:

@@ -285,11 +285,5 @@ def squared_error(
 
 
 def prepared(layers: Layers, x: Tensor, units: AffineUnits | None = None) -> Prepared | None:
-    """The network for many calls without a graph, or None if the backend gains nothing by preparing it.
-
-    Args:
-        layers: Table and parameters of every layer.
-        x: Points of a first call.
-        units: Units of x and of the result.
-    """
+    """The network for many calls without a graph, or None if the backend gains nothing by preparing it."""
     return _backend(x).prepared(layers, x, units)
