@@ -26,7 +26,12 @@ _AWAY: Final = 1e-9
 
 
 def register_meaning(word: str, meaning: Callable[..., list[BoxClaim]]) -> None:
-    """Tells the checker what a custom axiom means, apart from its meaning for the prover."""
+    """Tells the checker what a custom axiom means, apart from its meaning for the prover.
+
+    Args:
+        word: Its word.
+        meaning: The claims, by a scene and the values of the axiom's fields, with their names and defaults.
+    """
     MEANINGS[word] = meaning
 
 

@@ -16,7 +16,12 @@ from splinework.splines.bases import ACTIVATIONS
 
 @dataclass
 class EdgeTable:
-    """Ranges of the edges of one layer."""
+    """Ranges of the edges of one layer.
+
+    Args:
+        numbers: The layer.
+        reach: Ranges of its inputs, `(I,)`, which contain all queries.
+    """
 
     numbers: LayerNumbers
     reach: Interval
