@@ -190,9 +190,6 @@ def test_errors_grow_with_years_and_temperature():
     assert (np.diff(rms, axis=1) > 0).all()
 
 
-# ------------------------------------------------------------------------------------------------------ tables
-
-
 def table(seed: int = 0, rows: int = 20, columns: int = 5) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return rng.normal(size=(rows, columns)) * 10.0 ** rng.integers(-3, 3, size=columns)
