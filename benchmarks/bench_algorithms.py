@@ -1,16 +1,22 @@
 """The fastest native algorithm by width, batch and grid: the measurements behind the thresholds in csrc/plan.hpp.
 
 For layers of several widths, batches and grids: microseconds of a forward and of a backward pass by each algorithm, the best
-of many calls taken in turn, one thread, float32; the one that the library chooses by itself is marked with `*`. Run: python
-benchmarks/bench_algorithms.py
+of many calls taken in turn, one thread, float32; the one that the library chooses by itself is marked with `*`.
+
+`threads`: whether the native kernels and torch's own operators disturb each other, as two pools of threads would fight for the
+cores. A layer [256, 256] (B = 1024, G = 5) alone, and in turn with a matrix product of 1024 x 1024: if the threads are shared,
+times add up.
+Run: python benchmarks/bench_algorithms.py [threads]
 """
 
 import itertools
+import sys
 import time
 from collections.abc import Callable
 
 import torch
 
+from splinework import KANLayer
 from splinework.kernels import EdgeParameters, native
 from splinework.kernels.addresses import TAILS, Spline
 from splinework.splines.bases import BSpline
@@ -75,5 +81,18 @@ def main(seconds: float = 0.3) -> None:
             print(f"| {outputs} | {grid} | {batch} | {name} | {' | '.join(cells)} | {times['best']:.1f} |", flush=True)
 
 
+@torch.no_grad()
+def threads(seconds: float = 4.0) -> None:
+    """Prints a table in Markdown."""
+    one, x, a = KANLayer(256, 256, grid=5), torch.randn(1024, 256), torch.randn(1024, 1024)
+    print(f"threads of: {native.module().worker_runtime() if native.available() else 'torch'}\n")
+    print("| threads | layer alone, ms | matrix product alone | in turn | in turn / sum |\n|---|---|---|---|---|")
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        calls = {"layer": lambda: one(x), "product": lambda: a @ a, "both": lambda: (one(x), a @ a)}
+        alone, product, both = (best / 1e3 for best in in_turn(calls, seconds).values())
+        print(f"| {count} | {alone:.2f} | {product:.2f} | {both:.2f} | {both / (alone + product):.2f} |")
+
+
 if __name__ == "__main__":
-    main()
+    threads() if sys.argv[1:] == ["threads"] else main()

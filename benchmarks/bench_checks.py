@@ -41,14 +41,7 @@ REASON = 200
 
 @dataclass(frozen=True)
 class Made:
-    """An estimator.
-
-    Attributes:
-        name: Name in the table.
-        package: Name of its package, as pip calls it.
-        code: An expression that makes it, after `before`.
-        before: Imports and definitions that `code` needs.
-    """
+    """An estimator."""
 
     name: str
     package: str

@@ -67,14 +67,7 @@ def family(target: str) -> str:
 
 
 def network(seed: int, shape: Sequence[int], bits: tuple[int, int], density: float = 1.0) -> IntegerModel:
-    """A network of smooth random edges with codes of random widths; sums overshoot their codes a little, as trained ones do.
-
-    Args:
-        seed: Seed of all random numbers.
-        shape: Nodes per layer.
-        bits: Narrowest and widest code.
-        density: Share of the edges that are present.
-    """
+    """A network of smooth random edges with codes of random widths; sums overshoot their codes a little, as trained ones do."""
     rng = np.random.default_rng((11, seed))
     inputs = tuple(_wire(f"x{i}", rng, bits) for i in range(shape[0]))
     layers: list[IntegerLayer] = []
@@ -122,14 +115,7 @@ def build(model: IntegerModel, options: FpgaOptions) -> tuple[dict[str, Any], Fp
 
 
 def measure(circuit: FpgaDesign, target: str, *, seeds: Sequence[int] = (1,), mhz: float = 250.0) -> dict[str, Any]:
-    """One line of results: a circuit estimated, synthesised, placed and routed.
-
-    Args:
-        circuit: Circuit of a random or a trained network.
-        target: Target that it is built for.
-        seeds: Seeds of placing and routing.
-        mhz: The clock that placing works towards.
-    """
+    """One line of results: a circuit estimated, synthesised, placed and routed."""
     guess = estimate(circuit, target)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:

@@ -20,15 +20,7 @@ from splinework.errors import ConfigError
 
 @dataclass(frozen=True)
 class Contender:
-    """A contender: the file that runs it, the module it needs, and the interpreter that has it.
-
-    Attributes:
-        name: Name on the command line.
-        file: Name of its file in `folder`.
-        module: Module that must be importable.
-        package: Package to install, as pip calls it.
-        python: The interpreter that has it.
-    """
+    """A contender: the file that runs it, the module it needs, and the interpreter that has it."""
 
     name: str
     file: str
@@ -58,11 +50,7 @@ JobT = TypeVar("JobT")
 def chosen(
     names: Sequence[str], known: Mapping[str, ContenderT], rivals_python: str | None
 ) -> tuple[list[ContenderT], list[str]]:
-    """Those that can take part, and a sentence on each that cannot.
-
-    Raises:
-        ConfigError: If a name is unknown.
-    """
+    """Those that can take part, and a sentence on each that cannot."""
     present, absent = [], []
     for name in names:
         if name not in known:

@@ -32,10 +32,6 @@ INDEX = ROOT / "docs" / "reproduce.md"
 KEPT = "result.json"
 Kept = tuple[Experiment, dict[str, Any]]
 SCALES = ("full", "quick")
-QUICK = (
-    "These are the results of the quick recipe, which takes fewer steps, grids, seeds or functions than the paper: where the "
-    "paper's method misses a published value here, that is the first reason to look at."
-)
 HEAD = """# Experiments of the literature, run again
 
 `splinework reproduce` runs published experiments by one command each and puts the published value, the paper's own method as it
@@ -60,7 +56,9 @@ default,sparsify`), a seed. A table says how many of its cells there are. The no
 
 What was found is below, as it came out: a check that is missed is listed as missed. A value is *reached* by our default where it
 is as good as the published one, and by the paper's method where it is within a factor 2 of it (0.01 of an accuracy). Rows
-without a published value, such as those of a rival alone, are in the tables and do not count here.
+without a published value, such as those of a rival alone, are in the tables and do not count here. Quick recipes take fewer
+steps, grids, seeds or functions than the paper: where the paper's method misses a value in one, that is the first reason to
+look at.
 
 | experiment | recipe | rows reached by our default | by the paper's method | checks met | time |
 |---|---|---|---|---|---|
@@ -80,7 +78,8 @@ def kept() -> Iterator[Kept]:
                 one, result = recipe(name), json.loads((folder / KEPT).read_text("utf-8"))
                 finished = [FinishedCell(**cell) for cell in result["cells"]]
                 rows = one.table(finished)
-                checks = [vars(check) for check in (*row_checks(rows), *one.checks(finished))]
+                compared = [check for check in row_checks(rows) if check.met is not None]
+                checks = [vars(check) for check in (*compared, *one.checks(finished))]
                 shown = [{**row_values(row), "why": one.why(row)} for row in rows]
                 yield one, {**result, "rows": shown, "checks": checks}
                 break
@@ -92,11 +91,9 @@ def page(one: Experiment, result: dict[str, Any]) -> str:
     image = f"![The results of {one.name} as a figure]({one.name}.svg)"
     parts = [
         f"# {one.title}",
-        "*Written by `python docs/reproduce_pages.py` from the results; do not edit it.*",
         one.about,
-        f"Run it: `{command}`.",
+        f"Run it: `{command}`. *Written by `python docs/reproduce_pages.py` from the results; do not edit it.*",
         image,
-        *([QUICK] if result["scale"] == "quick" else []),
         result_text(one, result),
     ]
     return "\n\n".join(parts).rstrip() + "\n"

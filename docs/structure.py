@@ -3,7 +3,6 @@
     python docs/structure.py                                       # the numbers; --modules names what is loaded
     python docs/structure.py --check                               # fails where a limit is exceeded
     python docs/structure.py --draw docs/images/structure.svg
-    python docs/structure.py --at 482281a --draw docs/images/structure_before.svg
 
 A part is a package or module right under `src/splinework`; an arrow goes from one to another that it imports, wherever in the
 file the import stands. Rows are the layers of the import-linter contract in pyproject.toml; `errors` does not count.
@@ -13,12 +12,10 @@ from __future__ import annotations
 
 import argparse
 import ast
-import io
 import json
 import re
 import subprocess
 import sys
-import tarfile
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -138,23 +135,11 @@ def imported(text: str) -> list[str]:
     return found
 
 
-def read(commit: str | None = None) -> House:
-    """The house as it is, or as it was at a commit."""
-    if commit is None:
-        place = ROOT / SOURCE
-        files = {path.relative_to(place).as_posix(): path.read_text("utf-8") for path in sorted(place.rglob("*.py"))}
-        settings = (ROOT / "pyproject.toml").read_text("utf-8")
-    else:
-        packed = subprocess.run(
-            ["git", "archive", commit, "pyproject.toml", SOURCE], cwd=ROOT, capture_output=True, check=True
-        )
-        with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-            texts = {
-                m.name: archive.extractfile(m).read().decode() for m in archive if m.name.endswith((".py", "toml"))
-            }
-        settings = texts.pop("pyproject.toml")
-        files = {path.removeprefix(SOURCE): text for path, text in texts.items()}
-    return House(files, rows_of(settings))
+def read() -> House:
+    """The house as it is."""
+    place = ROOT / SOURCE
+    files = {path.relative_to(place).as_posix(): path.read_text("utf-8") for path in sorted(place.rglob("*.py"))}
+    return House(files, rows_of((ROOT / "pyproject.toml").read_text("utf-8")))
 
 
 def rows_of(settings: str) -> tuple[tuple[str, ...], ...]:
@@ -249,22 +234,20 @@ def _arc(a: str, b: str, count: int, top: dict[str, float], height: float, *, da
 def main() -> None:
     """Prints, checks and draws."""
     parser = argparse.ArgumentParser(description="The house in numbers and as a picture.")
-    parser.add_argument("--at", metavar="COMMIT", help="as it was at a commit; says nothing of what is loaded")
     parser.add_argument("--draw", metavar="FILE", help="write the picture as SVG")
     parser.add_argument("--modules", action="store_true", help="name the modules that are loaded")
     parser.add_argument("--check", action="store_true", help="fail where a limit is exceeded")
     options = parser.parse_args()
-    house = read(options.at)
+    house = read()
     figures = {"parts": len(house.parts), "arrows": len(house.arrows)}
     print(f"{figures['parts']} parts, {figures['arrows']} arrows, {len(house.files)} files, {house.lines()} lines")
     for part in sorted(house.parts, key=house.lines, reverse=True):
         print(f"  {part:12} {house.lines(part):6} lines {house.count(part):4} files")
-    for what, names in ({} if options.at else loaded()).items():
+    for what, names in loaded().items():
         figures[f"modules of {what}"] = len(names)
         print(f"sw.{what} loads {len(names)} modules", *(names if options.modules else ()), sep="\n  ")
     if options.draw:
-        title = f"splinework at {options.at}" if options.at else "The house: what stands on what"
-        Path(options.draw).write_text(picture(house, title), encoding="utf-8")
+        Path(options.draw).write_text(picture(house, "The house: what stands on what"), encoding="utf-8")
     exceeded = [f"{name}: {figures[name]}, at most {LIMITS[name]}" for name in figures if figures[name] > LIMITS[name]]
     if options.check and exceeded:
         sys.exit("\n".join(exceeded))

@@ -1,10 +1,11 @@
-"""Families of tests: which members of crossed settings are quick, and laws so small that one test holds all their members."""
+"""Families of tests: which members of crossed settings are quick, laws whose members share a test; errors with their words."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -61,3 +62,11 @@ def every(
         return test
 
     return decorate
+
+
+@contextmanager
+def raising(error: type[Exception], told: Iterable[str]) -> Iterator[None]:
+    """`pytest.raises`, with a message that has all of these words."""
+    with pytest.raises(error) as caught:
+        yield
+    assert [word for word in told if word not in str(caught.value)] == [], caught.value

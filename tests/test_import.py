@@ -21,20 +21,9 @@ from tests.families import every
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = (
-    "torch",
-    "numpy",
-    "scipy",
-    "sklearn",
-    "sympy",
-    "matplotlib",
-    "pandas",
-    "polars",
-    "pyarrow",
-    "rich",
-    "click",
-    "safetensors",
-    "triton",
-)
+    "torch", "numpy", "scipy", "sklearn", "sympy", "matplotlib", "pandas", "polars", "pyarrow", "rich", "click",
+    "safetensors", "triton",
+)  # fmt: skip
 
 SCRIPT = """
 import json, sys
@@ -136,16 +125,9 @@ def test_a_verb_stays_a_verb_when_its_module_is_imported():
 
 
 LAZY = (
-    "",
-    ".data",
-    ".formula",
-    ".hardware",
-    ".interpret.edit",
-    ".knowledge.teach",
-    ".train",
-    ".train.sources",
+    "", ".data", ".formula", ".hardware", ".interpret.edit", ".knowledge.teach", ".train", ".train.sources",
     ".tabular",
-)
+)  # fmt: skip
 
 
 @every("package", LAZY)

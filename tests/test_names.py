@@ -14,21 +14,11 @@ from docs.structure import statements
 SOURCES = Path(__file__).resolve().parent.parent / "src" / "splinework"
 PARTS = sorted(path.name for path in SOURCES.iterdir() if path.is_dir() and path.name != "__pycache__")
 PUBLIC = (
-    "splinework",
-    "splinework.data",
-    "splinework.formula",
-    "splinework.hardware",
-    "splinework.interpret.edit",
-    "splinework.interpret.importance",
-    "splinework.interpret.symbolic",
-    "splinework.kernels",
-    "splinework.knowledge.axioms",
-    "splinework.knowledge.teach",
-    "splinework.nn.derivatives",
-    "splinework.splines",
-    "splinework.tabular",
-    "splinework.train",
-)
+    "splinework", "splinework.data", "splinework.formula", "splinework.hardware", "splinework.interpret.edit",
+    "splinework.interpret.importance", "splinework.interpret.symbolic", "splinework.kernels",
+    "splinework.knowledge.axioms", "splinework.knowledge.teach", "splinework.nn.derivatives", "splinework.splines",
+    "splinework.tabular", "splinework.train",
+)  # fmt: skip
 
 
 @cache

@@ -16,22 +16,11 @@ from tests.wrong_values import KIND_OF, MODEL, RIGHT, SLIPS, UNCHECKED
 
 LEAST = 10
 RESULTS = {
-    *("EdgeSuggestion", "EdgeSuggestions", "Edited"),
-    *("AffineUnits", "BasisTable", "Card", "Cone", "Contradiction", "Decision", "DistillationResult", "EdgeParameters"),
-    *(
-        "Ensemble",
-        "EquationSolution",
-        "FeaturedResult",
-        "FitResult",
-        "FormulaRow",
-        "FormulaTable",
-        "GroundTruth",
-        "History",
-        "Identifiability",
-    ),
-    *("InformedResult", "IntegerModel", "IntervalEstimate", "LayerSeries", "Sample", "Step", "Suggestion", "Teacher"),
-    "TransferResult",
-}
+    "EdgeSuggestion", "EdgeSuggestions", "Edited", "AffineUnits", "BasisTable", "Card", "Cone", "Contradiction",
+    "Decision", "DistillationResult", "EdgeParameters", "Ensemble", "EquationSolution", "FeaturedResult",
+    "FitResult", "FormulaRow", "FormulaTable", "GroundTruth", "History", "Identifiability", "InformedResult",
+    "IntegerModel", "IntervalEstimate", "LayerSeries", "Sample", "Step", "Suggestion", "Teacher", "TransferResult",
+}  # fmt: skip
 """Records that functions return: nobody else makes them."""
 ABSTRACT = {"Axiom", "Backend", "Loss", "Penalty", "Region", "SeriesModel", "Strength"}
 """Classes to derive others from."""

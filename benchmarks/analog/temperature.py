@@ -65,9 +65,6 @@ def over_temperature(
         celsius: Temperatures in °C.
         remedies: Remedies to compare, one a column.
         perturbation: One chip's errors; the trims see them.
-
-    Raises:
-        ConfigError: For an unknown remedy.
     """
     unknown = [r for r in remedies if r not in REMEDIES]
     if unknown:

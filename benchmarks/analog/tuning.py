@@ -72,15 +72,7 @@ class TuningStep:
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """The result of tuning a device.
-
-    Attributes:
-        parameters: The targets that it is programmed to.
-        before: Measured loss at the start.
-        after: Measured loss at the end.
-        pulses: Number of all pulses that were given.
-        steps: The steps in order.
-    """
+    """The result of tuning a device."""
 
     parameters: AnalogParameters
     before: float

@@ -79,7 +79,7 @@ def _law(
 
 
 def _diabetes() -> list[Table]:
-    """The folds of `bench_real.py`."""
+    """Five shuffled folds of the diabetes table."""
     from sklearn.datasets import load_diabetes
     from sklearn.model_selection import KFold
 

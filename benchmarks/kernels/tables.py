@@ -11,12 +11,7 @@ from benchmarks.speed.show import duration
 
 
 def page(results: Results, pictures: Sequence[tuple[str, str]]) -> str:
-    """The whole page.
-
-    Args:
-        results: Results of the measurements.
-        pictures: Path, relative to the page, and caption of each picture.
-    """
+    """The whole page."""
     parts = [
         "# Kernels, measured\n\nWritten by `benchmarks/bench_kernels.py`; do not edit. "
         "Every contender has a process of its own and they take turns. Each cell is the quickest call (in brackets the "
@@ -69,21 +64,26 @@ _RATES = (("matmul", "matrix product"), ("loop", "loop of multiply-adds"))
 
 
 def _times(results: Results) -> Iterable[str]:
-    """A section per configuration, a table per mode, dtype and threads, a column per grid."""
-    for name in dict.fromkeys(case.job.config for case in results.cases):
-        cases = [case for case in results.cases if case.job.config == name]
-        what = next((c.what for c in CONFIGS if c.name == name), "")
-        yield f"## {name}: {list(cases[0].job.shape)}, B={cases[0].job.batch}\n\n{what.capitalize()}."
-        kinds = dict.fromkeys((case.job.mode, case.job.dtype, case.job.threads) for case in cases)
-        for mode, dtype, threads in kinds:
-            columns = sorted(
-                (c for c in cases if (c.job.mode, c.job.dtype, c.job.threads) == (mode, dtype, threads)),
-                key=lambda case: case.job.grid,
-            )
-            yield f"**{MODES[mode]}**, {dtype}, threads: {threads}\n\n" + _grids(columns)
+    """A section per letter of the configurations, a table per mode and dtype."""
+    for letter in dict.fromkeys(case.job.config[0] for case in results.cases):
+        cases = [case for case in results.cases if case.job.config[0] == letter]
+        names = {case.job.config for case in cases}
+        what = dict.fromkeys(config.what for config in CONFIGS if config.name in names)
+        yield f"## {letter}: {'; '.join(what)}"
+        for mode, dtype in dict.fromkeys((case.job.mode, case.job.dtype) for case in cases):
+            columns = [case for case in cases if (case.job.mode, case.job.dtype) == (mode, dtype)]
+            yield _table_of_times(f"**{MODES[mode]}**, {dtype}", columns)
 
 
-def _grids(cases: Sequence[Case]) -> str:
+def _table_of_times(title: str, cases: Sequence[Case]) -> str:
+    """A column per shape, batch, number of threads and grid; what all columns share stands in the title."""
+    cases = sorted(cases, key=lambda case: (case.job.shape, -case.job.batch, -case.job.threads, case.job.grid))
+    facts = [(str(list(j.shape)), f"B={j.batch}", f"threads: {j.threads}") for j in (case.job for case in cases)]
+    shared = [values[0] for values in zip(*facts, strict=True) if len(set(values)) == 1]
+    heads = [
+        ", ".join([*(fact for fact in own if fact not in shared), f"G={case.job.grid}"])
+        for own, case in zip(facts, cases, strict=True)
+    ]
     names = dict.fromkeys(row.contender for case in cases for row in case.rows)
     by_name = [{row.contender: row for row in case.rows} for case in cases]
     lines = []
@@ -102,8 +102,8 @@ def _grids(cases: Sequence[Case]) -> str:
                 f"{max(compiling):.0f} s" if compiling else "–",
             )
         )
-    head = ("", *(f"G={case.job.grid}" for case in cases), "spread up to", "error up to", "compiling up to")
-    return table(head, lines)
+    head = ("", *heads, "spread up to", "error up to", "compiling up to")
+    return f"{', '.join([title, *shared])}\n\n" + table(head, lines)
 
 
 def _cell(row: Row | None) -> str:

@@ -58,18 +58,7 @@ CONFIGS: Final = (
 
 @dataclass(frozen=True)
 class Job:
-    """One thing to time, for every contender alike.
-
-    Attributes:
-        config: Name of the configuration.
-        shape: Nodes per layer.
-        batch: Number of rows.
-        grid: Intervals G of every spline.
-        mode: A key of `MODES`.
-        dtype: `float32` or `float64`.
-        threads: Threads of torch and OpenMP.
-        inner: Whether the inputs get a gradient.
-    """
+    """One thing to time, for every contender alike."""
 
     config: str
     shape: tuple[int, ...]

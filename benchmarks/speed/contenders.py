@@ -62,11 +62,7 @@ class Contender:
 
 
 def own_contenders(*, compiled: bool = True) -> list[Contender]:
-    """The networks of this package, by each backend, and two multilayer perceptrons.
-
-    Args:
-        compiled: Whether each comes behind `torch.compile` too.
-    """
+    """The networks of this package, by each backend, and two multilayer perceptrons."""
     here = __name__.rpartition(".")[0]
     ours = Contender("splinework", "ours", f"{here}.ours", "native", version=own_version())
     step = replace(ours, name="splinework, one call", option="native, one call", modes=("adam",))

@@ -97,14 +97,7 @@ class Workers:
 
 
 def measure(job: Job, contenders: Sequence[Contender], workers: Workers, tell: Callable[[str], None]) -> Case:
-    """Times all contenders at one job, in turns.
-
-    Args:
-        job: Job to time.
-        contenders: Contenders that take part.
-        workers: Processes of the contenders.
-        tell: Called with a text on each step that begins.
-    """
+    """Times all contenders at one job, in turns."""
     settings, load = workers.settings, _load()
     contenders = [c for c in contenders if not c.modes or job.mode in c.modes]
     rows = {c.name: _prepare(job, c, workers, tell) for c in contenders}

@@ -23,11 +23,7 @@ def alternatives(job: Job, option: str, compiled: bool) -> list[dict[str, Any]]:
 
 
 def build(job: Job, option: str) -> nn.Module:
-    """The network, evaluated by the backend that `option` names.
-
-    Raises:
-        ConfigError: If there is no such backend here.
-    """
+    """The network, evaluated by the backend that `option` names."""
     kernels.use(option.partition(",")[0])
     settings: dict[str, Any] = {
         "grid": job.grid,

@@ -13,12 +13,7 @@ from splinework.train.progress_line import can_redraw, duration
 
 
 class Progress:
-    """A context manager that shows the job that has begun.
-
-    Args:
-        total: Number of jobs.
-        quiet: Shows nothing.
-    """
+    """A context manager that shows the job that has begun."""
 
     def __init__(self, total: int, *, quiet: bool) -> None:
         self.total, self.quiet = total, quiet

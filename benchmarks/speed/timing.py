@@ -92,17 +92,7 @@ def make_call(
 
 @dataclass(frozen=True)
 class Ready:
-    """A call that is warm.
-
-    Attributes:
-        call: Function that makes one call.
-        seconds: Seconds of the quickest call.
-        first: Seconds of the first call, compilation included.
-        settings: Settings of the alternative that was chosen.
-        adam: A word on the optimiser.
-        model: Model that is called.
-        data: Data of the call.
-    """
+    """A call that is warm."""
 
     call: Callable[[], Any]
     seconds: float

@@ -12,14 +12,9 @@ from splinework.nn.frame import Frame, FramedKAN
 TAILS = ("linear", "constant", "zero", "natural")
 BASES = ("none", "silu", "identity", "tanh", "sin", "gelu")
 ANSWERS = (
-    "abs(z1-0.2)",
-    "max(z1,{a})",
-    "z1/({a}-1.0)",
-    "sqrt(z1**2+0.1)",
-    "tanh(z1)+abs({a})",
-    "min(z1,1)*{a}",
+    "abs(z1-0.2)", "max(z1,{a})", "z1/({a}-1.0)", "sqrt(z1**2+0.1)", "tanh(z1)+abs({a})", "min(z1,1)*{a}",
     "1/(1+exp(z1))",
-)
+)  # fmt: skip
 FEATURES = ("abs({a})", "{a}-0.7*floor({a}/0.7)", "max({a},0)", "{a}**2", "1/({a}-0.9)", "sqrt({a}+1)", "{a}")
 
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from splinework.cli import main
-from tests.cli.stand_in import Pipeline
+from tests.cli.stand_in import Pipeline, refused, tree
 
 
 @pytest.fixture
@@ -48,3 +48,20 @@ def data(folder: Path) -> Path:
     path = folder / "data.csv"
     path.write_text("\n".join(["a,b,c,y", *rows]) + "\n")
     return path
+
+
+@pytest.fixture
+def refuse(
+    run: Callable[..., Result], folder: Path, pipeline: Pipeline, request: pytest.FixtureRequest
+) -> Callable[..., None]:
+    """Runs the module's `COMMAND` on the content of d.csv, and checks that it is refused and has written nothing."""
+
+    def check(content: str | bytes | None, options: list[str], *fragments: str) -> None:
+        if content is not None:
+            (folder / "d.csv").write_bytes(content.encode() if isinstance(content, str) else content)
+        before = tree(folder)
+        refused(run(*request.module.COMMAND, *(options or request.module.OPTIONS)), *fragments)
+        assert tree(folder) == before
+        assert pipeline.calls == []
+
+    return check

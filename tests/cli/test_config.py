@@ -159,24 +159,12 @@ def test_no_content_of_a_file_ends_in_a_traceback(content, tmp_path):
     key=st.sampled_from(["budget", "seed", "features", "quiet", "fit", "missing", "zzz", "data"]),
     value=st.sampled_from(
         [
-            "1",
-            "-1",
-            "1e999",
-            "nan",
-            "true",
-            "''",
-            "'a,b'",
-            "[]",
-            "[1]",
-            "['a', 'b']",
-            "[[1]]",
-            "{}",
-            "{a = 1}",
+            "1", "-1", "1e999", "nan", "true", "''", "'a,b'", "[]", "[1]", "['a', 'b']", "[[1]]", "{}", "{a = 1}",
             "1979-05-27",
         ]
     ),
     table=st.sampled_from(["", "[fit]\n", "[discover]\n", "[fit.x]\n", "[[fit]]\n"]),
-)
+)  # fmt: skip
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_value_of_a_file_ends_in_a_traceback(key, value, table, tmp_path):
     path = tmp_path / "run.toml"

@@ -55,17 +55,9 @@ def test_a_formula_is_drawn_as_its_words_say(run, folder):
 
 def test_options_reach_the_recipe(run, folder):
     more = [
-        "--add-noise",
-        "0.1",
-        "--add-noise",
-        "student:0.2:5",
-        "--add-noise",
-        "outliers:0.01",
-        "--irrelevant",
-        "2",
-        "--design",
-        "lhs",
-    ]
+        "--add-noise", "0.1", "--add-noise", "student:0.2:5", "--add-noise", "outliers:0.01", "--irrelevant", "2",
+        "--design", "lhs",
+    ]  # fmt: skip
     more += ["--correlation", "x:b=0.5", "--target", "z", "--rows", "50"]
     result = run("data", *WORDS, *more, "--out", "f.csv", "--save-recipe", "f.toml", "--card", "f.json")
     assert result.exit_code == 0, result.output
@@ -111,19 +103,9 @@ def test_inputs_are_drawn_like_those_of_a_table(run, folder):
 
 def test_an_equation_is_drawn_as_its_words_say(run, folder):
     words = [
-        "--equation",
-        "x=v",
-        "--equation",
-        "v=-sin(x)",
-        "--range",
-        "x=-2:2",
-        "--range",
-        "v=0:1",
-        "--units",
-        "x=rad",
-        "--units",
-        "t=s",
-    ]
+        "--equation", "x=v", "--equation", "v=-sin(x)", "--range", "x=-2:2", "--range", "v=0:1", "--units", "x=rad",
+        "--units", "t=s",
+    ]  # fmt: skip
     result = run("data", *words, "--end-time", "5", "--rows", "30", "--out", "o.csv", "--save-recipe", "o.toml")
     assert result.exit_code == 0, result.output
     recipe = OdeSet((("x", "v"), ("v", "-sin(x)")), (Input("x", -2, 2, "rad"), Input("v", 0, 1)), 5.0, time_unit="s")
@@ -187,17 +169,8 @@ def test_options_of_a_file_are_read(run, folder):
     )
     first = run("data", "--config", "run.toml").stdout
     words = [
-        "--formula",
-        "a*b",
-        "--range",
-        "a=0:1",
-        "--range",
-        "b=2:3",
-        "--add-noise",
-        "0.1",
-        "--add-noise",
-        "drift:0.2",
-    ]
+        "--formula", "a*b", "--range", "a=0:1", "--range", "b=2:3", "--add-noise", "0.1", "--add-noise", "drift:0.2",
+    ]  # fmt: skip
     assert first == run("data", *words, "--rows", "16").stdout
     printed = run("data", "--config", "run.toml", "--print-config").stdout
     (folder / "again.toml").write_text(printed)

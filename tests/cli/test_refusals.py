@@ -16,21 +16,7 @@ from splinework.nn import files
 from tests.cli.stand_in import refused, tree
 
 GOOD = "\n".join(["a,b,y", *(f"{i},{i * i % 7},{2 * i}" for i in range(20))]) + "\n"
-
-
-@pytest.fixture
-def refuse(run, folder, pipeline):
-    """Runs `fit` on the content of d.csv, and checks that it is refused and has written nothing."""
-
-    def check(content: str | bytes | None, options: list[str], *fragments: str) -> None:
-        if content is not None:
-            (folder / "d.csv").write_bytes(content.encode() if isinstance(content, str) else content)
-        before = tree(folder)
-        refused(run("fit", "d.csv", *(options or ["--target", "y"])), *fragments)
-        assert tree(folder) == before
-        assert pipeline.calls == []
-
-    return check
+COMMAND, OPTIONS = ("fit", "d.csv"), ("--target", "y")
 
 
 @pytest.mark.parametrize(

@@ -152,19 +152,9 @@ def options_file(rng: Random) -> None:
 
 
 VARIABLES = (
-    "FIT_BUDGET",
-    "FIT_SEED",
-    "PREDICT_QUIET",
-    "SHOW_CONFIG",
-    "CONFIG",
-    "DEBUG",
-    "FIT_SHAPE",
-    "FIT_AXIOM",
-    "EXPORT_TO",
-    "BACKEND",
-    "ISA",
-    "KERNEL",
-)
+    "FIT_BUDGET", "FIT_SEED", "PREDICT_QUIET", "SHOW_CONFIG", "CONFIG", "DEBUG", "FIT_SHAPE", "FIT_AXIOM",
+    "EXPORT_TO", "BACKEND", "ISA", "KERNEL",
+)  # fmt: skip
 VALUES = (
     "",
     "0",
@@ -229,20 +219,9 @@ def pykan_files(rng: Random) -> None:
     kind = rng.randrange(4)
     if kind == 0:
         pieces = (
-            "&a [*a]",
-            "*a",
-            "!!python/object/apply:os.system ['true']",
-            "- ",
-            "[",
-            "]",
-            "1e400",
-            ".nan",
-            "999999",
-            "!!binary",
-            "\n",
-            ": ",
-            "{a: *a}",
-        )
+            "&a [*a]", "*a", "!!python/object/apply:os.system ['true']", "- ", "[", "]", "1e400", ".nan", "999999",
+            "!!binary", "\n", ": ", "{a: *a}",
+        )  # fmt: skip
         path = Path(f"{stem}_config.yml")
         path.write_bytes(changed_text(path.read_text(), rng, pieces).encode("utf-8", "replace"))
     elif kind == 1:

@@ -208,18 +208,10 @@ def journal_file(rng: Random) -> None:
 
 
 FORMULAS = (
-    "2*sin(x1)+x2**2/3",
-    "where(x1 < 2, exp(-x2), log(abs(x1)+1))",
-    "(-8)**(1/3)*x1",
-    "0**-1+x2",
-    "9**9**9*x1",
-    "besselj(1, x1)+gamma(x2)",
-    "x1/(x2-x2)",
-    "min(x1,max(x2,-x1))",
-    "sqrt(x1**2+x2**2)",
-    "floor((-8)**0.5)+x1",
+    "2*sin(x1)+x2**2/3", "where(x1 < 2, exp(-x2), log(abs(x1)+1))", "(-8)**(1/3)*x1", "0**-1+x2", "9**9**9*x1",
+    "besselj(1, x1)+gamma(x2)", "x1/(x2-x2)", "min(x1,max(x2,-x1))", "sqrt(x1**2+x2**2)", "floor((-8)**0.5)+x1",
     "tan(pi*x1/2)+e",
-)
+)  # fmt: skip
 PIECES = (
     "sin(", ")", "**", "x1", "x2", "0", "1e308", "-", "/", "(", ",", "9**9**9", "1/0", "where(", "<", "==",
     "pi", "log(", "abs(", "nan",

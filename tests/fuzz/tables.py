@@ -20,26 +20,9 @@ from splinework.tabular.tables import numbers, read_table, table_chunks
 from tests.fuzz.changes import changed_bytes, changed_text
 
 PIECES = (
-    ",",
-    ";",
-    "\t",
-    "|",
-    '"',
-    "\n",
-    "\r",
-    "\r\n",
-    "a,b,y",
-    "1e400",
-    "nan",
-    "é",
-    "1,5",
-    "1.000,5",
-    "\x1a",
-    "\x00",
-    "=cmd()",
-    "0x1",
-    "true",
-)
+    ",", ";", "\t", "|", '"', "\n", "\r", "\r\n", "a,b,y", "1e400", "nan", "é", "1,5", "1.000,5", "\x1a", "\x00",
+    "=cmd()", "0x1", "true",
+)  # fmt: skip
 
 
 @cache

@@ -32,17 +32,8 @@ FPGA = [
     "flipflops", "latency_cycles", "fmax_mhz", "tools",
 ]  # fmt: skip
 SECTIONS = [
-    "figures",
-    "verification",
-    "warnings",
-    "resources",
-    "power",
-    "pictures",
-    "tables",
-    "use",
-    "notes",
-    "versions",
-]
+    "figures", "verification", "warnings", "resources", "power", "pictures", "tables", "use", "notes", "versions",
+]  # fmt: skip
 
 
 def figures(kind: str, metric: str = "accuracy") -> dict:

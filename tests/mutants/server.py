@@ -32,16 +32,9 @@ from tests.mutants.operators import Mutant
 from tests.mutants.tracing import Traced, functions
 
 LOADED = (
-    "torch",
-    "torch.func",
-    "numpy",
-    "scipy.stats",
-    "scipy.optimize",
-    "sympy",
-    "mpmath",
-    "hypothesis",
+    "torch", "torch.func", "numpy", "scipy.stats", "scipy.optimize", "sympy", "mpmath", "hypothesis",
     "safetensors.torch",
-)
+)  # fmt: skip
 """What tests import that is not ours."""
 MIN_SECONDS, RATIO, PATIENCE = 5.0, 10.0, 900.0
 """Processor time that a test may take at least, how many times longer than without a fault, and seconds to wait for a child."""

@@ -12,7 +12,7 @@ from splinework.errors import DataError, ShapeError
 from splinework.nn.arrays import as_columns, check_finite, data_of, inputs_of
 from splinework.nn.network import KAN
 from tests.contracts.cases import normal
-from tests.families import every
+from tests.families import every, raising
 
 NAMES = ("mass", "speed")
 DOUBLE, SINGLE = torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float32)
@@ -151,10 +151,8 @@ def test_data_must_be_finite_in_the_model_s_units():
     ],
 )
 def test_anything_else_is_refused_with_what_came_and_what_was_expected(values, error, told):
-    with pytest.raises(error) as caught:
+    with raising(error, told):
         as_columns(values, 2, "x", NAMES, DOUBLE)
-    for word in told:
-        assert word in str(caught.value)
 
 
 def test_an_output_is_called_an_output():

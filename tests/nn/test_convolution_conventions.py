@@ -10,7 +10,7 @@ import torch
 from splinework.errors import ConfigError, DtypeError, ShapeError
 from splinework.nn.convolution import KANConv1d, KANConv2d
 from tests.contracts.cases import relative_distance
-from tests.families import every
+from tests.families import every, raising
 from tests.nn.convolution_cases import DOUBLE, KINDS, conv_of, image, randomised
 
 every_kind = pytest.mark.parametrize("dimensions", [1, 2])
@@ -100,10 +100,8 @@ def test_a_layer_says_what_it_is():
     ],
 )
 def test_a_wrong_setting_is_refused_by_name_value_and_way_out(options, told):
-    with pytest.raises(ConfigError) as caught:
+    with raising(ConfigError, told):
         KANConv2d(**{"in_channels": 2, "out_channels": 4, "kernel_size": 3, **options})
-    for word in told:
-        assert word in str(caught.value)
 
 
 @every(
@@ -121,7 +119,5 @@ def test_a_wrong_setting_is_refused_by_name_value_and_way_out(options, told):
     ],
 )
 def test_a_wrong_input_is_refused_with_what_came_and_the_way_out(x, options, error, told):
-    with pytest.raises(error) as caught:
+    with raising(error, ["KANConv2d", *told]):
         conv_of(2, **options)(x)
-    for word in ["KANConv2d", *told]:
-        assert word in str(caught.value)

@@ -12,7 +12,7 @@ from splinework.errors import ConfigError, DtypeError, ShapeError
 from splinework.nn.layer import GRID_KINDS, KANLayer
 from splinework.splines.bases import BSpline, Chebyshev
 from tests.contracts.cases import RECIPES, every_recipe, normal, relative_distance, seeded, table_oracle
-from tests.families import every
+from tests.families import every, raising
 
 every_kind = pytest.mark.parametrize("grid_kind", GRID_KINDS)
 # A learnable grid needs knots.
@@ -282,10 +282,8 @@ def test_autocast_is_let_through():
 )
 def test_a_wrong_setting_is_refused_by_name_value_and_way_out(options, told):
     sizes = {"inputs": 3, "outputs": 2}
-    with pytest.raises(ConfigError) as caught:
+    with raising(ConfigError, told):
         KANLayer(**{**sizes, **options})
-    for word in told:
-        assert word in str(caught.value)
 
 
 @every(
@@ -303,10 +301,8 @@ def test_a_wrong_setting_is_refused_by_name_value_and_way_out(options, told):
     ],
 )
 def test_a_wrong_input_is_refused_with_what_came_and_the_way_out(x, error, told):
-    with pytest.raises(error) as caught:
+    with raising(error, ["KANLayer", *told]):
         layer_of()(x)
-    for word in ["KANLayer", *told]:
-        assert word in str(caught.value)
 
 
 def test_numbers_that_are_not_floating_point_are_refused():

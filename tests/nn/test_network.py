@@ -18,7 +18,7 @@ from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.splines.bases import BSpline, Chebyshev, Fourier, GaussianRBF
 from tests.contracts.cases import normal, relative_distance, seeded
-from tests.families import every
+from tests.families import every, raising
 
 DOUBLE = {"dtype": torch.float64}
 SHAPES = ([2, 1], [2, 3, 1], [2, (1, 2), (0, [3]), 2], [2, (2, [2, 5]), (1, [4]), 1], [1, 1, 1, 1, 1])
@@ -263,10 +263,8 @@ def test_names_are_given_or_made_up():
     ],
 )
 def test_a_wrong_network_is_refused_by_name_value_and_way_out(make, told):
-    with pytest.raises(ConfigError) as caught:
+    with raising(ConfigError, told):
         make()
-    for word in told:
-        assert word in str(caught.value)
 
 
 @every(
@@ -284,10 +282,8 @@ def test_a_wrong_network_is_refused_by_name_value_and_way_out(make, told):
     ],
 )
 def test_a_wrong_input_is_refused_with_what_came_and_the_way_out(x, error, told):
-    with pytest.raises(error) as caught:
+    with raising(error, told):
         network([2, 3, 1])(x)
-    for word in told:
-        assert word in str(caught.value)
 
 
 def test_errors_are_the_builtins_of_their_kind_too():

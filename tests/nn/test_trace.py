@@ -10,6 +10,7 @@ from splinework.errors import DataError, ShapeError
 from splinework.nn.layer import GRID_KINDS
 from splinework.nn.trace import trace
 from tests.contracts.cases import normal, relative_distance
+from tests.families import raising
 from tests.nn.test_network import SHAPES, network
 
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -107,7 +108,5 @@ def test_arrays_frames_and_other_dtypes_are_taken_as_they_are():
     ],
 )
 def test_a_wrong_input_is_refused_with_what_came_and_the_way_out(x, error, told):
-    with pytest.raises(error) as caught:
+    with raising(error, told):
         trace(network([2, 3, 1]), x)
-    for word in told:
-        assert word in str(caught.value)

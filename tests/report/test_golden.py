@@ -1,12 +1,13 @@
 """Every kind of picture looks as it did when somebody looked at it; `tests/report/golden_pictures.py` writes them anew."""
 
 import io
-from collections.abc import Callable
+from functools import partial
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
 
 import splinework as sw
 from splinework.report import plot
@@ -55,53 +56,28 @@ def scaled(model: sw.KAN, l: int, i: int, j: int) -> None:
     model.kan_layers[l].base_weight[i, j] *= 0.05
 
 
-PLANTED: dict[str, tuple[str, Callable[[sw.KAN], object], Callable[[sw.KAN], object]]] = {
-    "a flipped curve of a small diagram": (
-        "diagram_2_1",
-        lambda model: flipped(model, 0, 0, 0),
-        lambda model: plot.plot(model, golden.rows(2)),
-    ),
-    "a missing edge of a small diagram": (
-        "diagram_2_1",
-        lambda model: removed(model, 0, 1, 0),
-        lambda model: plot.plot(model, golden.rows(2)),
-    ),
-    "a flipped curve of a wide diagram": (
-        "diagram_5_10_5_1",
-        lambda model: flipped(model, 2, 1, 0),
-        lambda model: plot.plot(model, golden.rows(5)),
-    ),
-    "a missing edge of a wide diagram": (
-        "diagram_5_10_5_1",
-        lambda model: removed(model, 1, 3, 2),
-        lambda model: plot.plot(model, golden.rows(5)),
-    ),
-    "another metric": (
-        "diagram_variance",
-        lambda model: None,
-        lambda model: plot.plot(model, golden.rows(2), metric="spread"),
-    ),
-    "a histogram of other values": (
-        "activations",
-        lambda model: scaled(model, 0, 0, 1),
-        lambda model: plot.plot_activations(model, golden.rows(2))[0],
-    ),
+def histograms(model: sw.KAN, x: torch.Tensor) -> Axes:
+    return plot.plot_activations(model, x)[0]
+
+
+PLANTED = {
+    "a flipped curve of a small diagram": ("diagram_2_1", [2, 1], plot.plot, (flipped, 0, 0, 0)),
+    "a missing edge of a small diagram": ("diagram_2_1", [2, 1], plot.plot, (removed, 0, 1, 0)),
+    "a flipped curve of a wide diagram": ("diagram_5_10_5_1", [5, 10, 5, 1], plot.plot, (flipped, 2, 1, 0)),
+    "a missing edge of a wide diagram": ("diagram_5_10_5_1", [5, 10, 5, 1], plot.plot, (removed, 1, 3, 2)),
+    "another metric": ("diagram_variance", [2, 5, 1], partial(plot.plot, metric="spread"), (lambda model: None,)),
+    "a histogram of other values": ("activations", [2, 3, 1], histograms, (scaled, 0, 0, 1)),
 }
-SHAPES = {
-    "diagram_2_1": [2, 1],
-    "diagram_5_10_5_1": [5, 10, 5, 1],
-    "diagram_variance": [2, 5, 1],
-    "activations": [2, 3, 1],
-}
+"""A picture, the shape of its network, what draws it, and what is changed before."""
 
 
 @pytest.mark.parametrize("fault", _marked(PLANTED, list(PLANTED)[:2]))
 def test_a_planted_fault_is_seen(fault):
-    name, plant, draw = PLANTED[fault]
-    model = golden.network(SHAPES[name])
+    name, shape, draw, (plant, *edge) = PLANTED[fault]
+    model, x = golden.network(shape), golden.rows(shape[0])
     with torch.no_grad():
-        plant(model)
-    figure = draw(model).figure
+        plant(model, *edge)
+    figure = draw(model, x).figure
     seen, masked = golden.pixels(figure), golden.letters(figure)
     assert golden.difference(seen, golden.opened(golden.FOLDER / f"{name}.png"), masked) > golden.MOST
 

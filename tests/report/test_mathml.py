@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
 
 import pytest
 import sympy
@@ -12,24 +11,13 @@ from splinework.errors import FormulaError
 from splinework.report.html import number, r_squared, text
 from splinework.report.mathml import typeset
 from tests.families import every
+from tests.report.pages import Formula
 
 x, y = sympy.symbols("x1 y")
 
 
-@dataclass(frozen=True)
-class Row:
-    expression: sympy.Expr
-    target: str = "f"
-    complexity: int = 1
-    rmse: float = 0.0
-    notes: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        return str(self.expression)
-
-    def sympy(self) -> sympy.Expr:
-        return self.expression
+def row(expression: sympy.Expr, target: str = "f", kind: type[Formula] = Formula) -> Formula:
+    return kind(target, expression, 1, 0.0)
 
 
 def words(expression: sympy.Expr) -> str:
@@ -39,7 +27,7 @@ def words(expression: sympy.Expr) -> str:
 
 def _parse(expression: sympy.Expr) -> ET.Element:
     entities = {"&InvisibleTimes;": "", "&pi;": "π", "&nbsp;": " ", "&#x2062;": ""}
-    written = typeset(Row(expression))
+    written = typeset(row(expression))
     assert written is not None
     for entity, letter in entities.items():
         written = written.replace(entity, letter)
@@ -72,7 +60,7 @@ def test_names_are_never_markup():
     root = _parse(function(symbol) ** 2 / (symbol + 1.5))
     assert not {element.tag for element in root.iter()} & {"script", "b"}
     assert "".join(root.itertext()).count("<script>alert(1)</script>") == 3
-    assert "<script>" not in str(typeset(Row(y, target=HOSTILE)))
+    assert "<script>" not in str(typeset(row(y, target=HOSTILE)))
 
 
 def test_names_that_look_like_our_own_stay():
@@ -87,12 +75,12 @@ def test_many_names_stay_apart():
 
 
 def test_a_formula_that_sympy_cannot_hold_or_that_is_too_long_is_left_as_text():
-    class Broken(Row):
+    class Broken(Formula):
         def sympy(self):
             raise FormulaError("no")
 
-    assert typeset(Broken(y)) is None
-    assert typeset(Row(sympy.Symbol("long" * 2000))) is None
+    assert typeset(row(y, kind=Broken)) is None
+    assert typeset(row(sympy.Symbol("long" * 2000))) is None
 
 
 @pytest.mark.parametrize(

@@ -96,16 +96,9 @@ def test_two_processes_resume_what_one_began_and_the_other_way_round(tmp_path):
 @pytest.mark.slow
 def test_what_differs_is_named_before_the_first_step_and_every_process_can_go_on(tmp_path):
     names = [
-        "other rows",
-        "other values",
-        "other seed",
-        "other model",
-        "not finite",
-        "failing",
-        "alone",
-        "few",
+        "other rows", "other values", "other seed", "other model", "not finite", "failing", "alone", "few",
         "failing start",
-    ]
+    ]  # fmt: skip
     both = run(tmp_path, ",".join(names), 2)
     said = {
         "other rows": ("ConfigError", r"the shape of x is (301, 2)", "(300, 2)", "process 1"),

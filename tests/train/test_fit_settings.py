@@ -13,7 +13,7 @@ from splinework.splines.bases import BSpline
 from splinework.train import Roughness, fit
 from splinework.train.optim import Adam
 from tests.contracts.cases import normal
-from tests.families import every
+from tests.families import every, raising
 from tests.interpret.edit.cases import state_of
 from tests.train.cases import fresh, noise, quick, smooth, thinned, uniform
 
@@ -198,10 +198,8 @@ LOG = fresh([2, 1], input_scales=["log", "linear"], output_scales=["log"])
     ],
 )
 def test_wrong_data_or_models_are_refused_with_what_came_and_the_way_out(arguments, options, error, told):
-    with pytest.raises(error) as caught:
+    with raising(error, told):
         fit(*arguments, progress=False, **options)
-    for word in told:
-        assert word in str(caught.value)
 
 
 @every(
@@ -240,10 +238,8 @@ def test_wrong_data_or_models_are_refused_with_what_came_and_the_way_out(argumen
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_came_and_the_way_out(options, error, told):
-    with pytest.raises(error) as caught:
+    with raising(error, told):
         fit(fresh([2, 1]), X, Y, progress=False, **options)
-    for word in told:
-        assert word in str(caught.value)
 
 
 def test_held_out_rows_of_a_logarithmic_column_must_be_positive_too():

@@ -22,6 +22,7 @@ from splinework.train.optim import (
 from splinework.train.optim.schedules import make_schedule
 from splinework.train.optim.torch_optim import torch_optimisers
 from tests.contracts.cases import seeded
+from tests.families import raising
 from tests.train.cases import descent, fresh, objective_of, smooth, uniform
 
 IMPOSSIBLE = {"sparseadam": "dense", "muon": "2D"}
@@ -199,10 +200,8 @@ def test_a_batch_with_one_row_that_is_far_off_is_no_divergence():
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_came_and_the_way_out(make, told):
-    with pytest.raises(ConfigError) as caught:
+    with raising(ConfigError, told):
         make()
-    for word in told:
-        assert word in str(caught.value)
 
 
 @pytest.mark.parametrize("optimiser", ["lbfgs", "adam", "ssbroyden", "bfgs", Adam(batch=64)], ids=str)

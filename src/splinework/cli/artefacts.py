@@ -40,9 +40,6 @@ def write_artefacts(
         files: Those that there may be. A model is written if there is one, splines if a formula still contains some; those
             of an earlier run are removed.
         tell: Function called with the share of the report that is done.
-
-    Raises:
-        FileError: If the folder cannot be written.
     """
     splines = splines_of(outcome.table.rows)
     writers: dict[str, Callable[[Path], None]] = {

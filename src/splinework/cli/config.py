@@ -26,10 +26,6 @@ _FORMAT_HINT: Final = '--config takes a TOML file with lines such as budget = 20
 def options_in(path: str, context: click.Context) -> dict[str, Any]:
     """Options of a command in a file, by the names of its parameters, as defaults for click.
 
-    Args:
-        path: The file.
-        context: Context of the command.
-
     Raises:
         FileError: If the file cannot be read.
         ConfigError: If it is not TOML, has a key that is not an option of the command, or a value that does not fit.

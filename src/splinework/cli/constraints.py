@@ -109,17 +109,7 @@ class FormulaConstraints:
                 raise ConfigError(f"{word} is empty; give it a text, or leave it out.")
 
     def search(self, x: Floats, y: Floats, columns: Mapping[str, str], **common: Any) -> FormulaTable:
-        """Searches for formulas.
-
-        Args:
-            x: Features, `(n, d)`.
-            y: Target, `(n,)`.
-            columns: As for `keywords`.
-            common: Options of every search.
-
-        Raises:
-            SplineworkError: If the search refuses the data or an option.
-        """
+        """Searches for formulas."""
         import numpy as np
 
         *names, target = columns
@@ -137,9 +127,6 @@ class FormulaConstraints:
 
     def keywords(self, columns: Mapping[str, str]) -> dict[str, Any]:
         """The keyword arguments of the search that follow from these options.
-
-        Args:
-            columns: Name in formulas → name in the file, for the features and, last, the target.
 
         Raises:
             ConfigError: If a text cannot be read, names a column that is not there, or the search has no use for an option.

@@ -138,20 +138,12 @@ class DataOptions:
     as_json: bool = common.as_json()
 
     def refuse(self, names: Sequence[str], why: str) -> None:
-        """Raises if one of these was given.
-
-        Raises:
-            ConfigError: With the reason.
-        """
+        """Raises if one of these was given."""
         if words := " and ".join(given(self, *names)):
             raise ConfigError(f"{words} is {why}.")
 
     def check(self) -> None:
-        """Raises if options contradict each other.
-
-        Raises:
-            ConfigError: With the way out.
-        """
+        """Raises if options contradict each other."""
         sources = given(self, *_SOURCES)
         if len(sources) > 1:
             raise ConfigError(f"{' and '.join(sources)} both say what to draw; leave one out.")

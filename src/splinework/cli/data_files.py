@@ -21,11 +21,7 @@ MAX_ROWS: Final = 10_000_000
 
 
 def check_out(out: str | None, name: str, *, card: str | None, saved: str | None) -> None:
-    """Raises unless the files may be written, before any work.
-
-    Raises:
-        ConfigError: With the way out.
-    """
+    """Raises unless the files may be written, before any work."""
     if out not in (None, "-"):
         check_file(str(out), [], example=f"{name}.csv")
         path = Path(str(out))
@@ -50,11 +46,7 @@ def is_parquet(out: str | None) -> bool:
 
 
 def write_table(frame: pd.DataFrame, out: str) -> int:
-    """Writes a table that is in memory, whole or not at all; returns its rows.
-
-    Raises:
-        FileError: If it cannot be written.
-    """
+    """Writes a table that is in memory, whole or not at all; returns its rows."""
     path = Path(out)
 
     def write(aside: Path) -> None:

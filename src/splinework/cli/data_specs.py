@@ -34,11 +34,7 @@ NOISES: Final = {
 
 
 def design_of(word: str) -> Design:
-    """The design of a word.
-
-    Raises:
-        ConfigError: There is no such design.
-    """
+    """The design of a word."""
     from splinework.data.designs import Grid, LatinHypercube, Sobol, Uniform
 
     known: dict[str, Design] = {

@@ -22,13 +22,7 @@ _MIN_SIMILARITY: Final = 0.98
 
 
 def describe(fitted: ModelFile, *, most: int, tell: Callable[[float], None]) -> dict[str, Any]:
-    """The description of a model as JSON values.
-
-    Args:
-        fitted: The model.
-        most: Edges to describe; those that matter most.
-        tell: Function called with the share that is done.
-    """
+    """The description of a model as JSON values."""
     model = fitted.network
     config = model.config
     used = set(fitted.used())

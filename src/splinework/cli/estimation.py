@@ -95,11 +95,7 @@ class Estimation:
 def run_estimation(
     request: FitRequest, table: FileTable, wanted: EstimationTask, stages: Stages, folder: Path
 ) -> FitRun[Estimation]:
-    """Fits, measures and writes; Ctrl-C stops the fit and keeps the best model so far, or the search and keeps its formulas.
-
-    Raises:
-        SplineworkError: If something that the user gave cannot be used.
-    """
+    """Fits, measures and writes; Ctrl-C stops the fit and keeps the best model so far, or the search and keeps its formulas."""
     if request.missing == "mean":
         raise ConfigError(
             "--missing mean is for tables of numbers; here a network learns what a missing cell means: leave the option out, or "

@@ -67,11 +67,7 @@ class ErrorHandling:
 
 
 def run_and_exit(run: Callable[[], Any], handling: ErrorHandling) -> NoReturn:
-    """Runs a command and ends the process with its exit code.
-
-    Raises:
-        SystemExit: Always.
-    """
+    """Runs a command and ends the process with its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # R² on a terminal that knows no ²

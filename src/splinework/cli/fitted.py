@@ -28,9 +28,6 @@ _N_ROWS: Final = 2000
 class ModelFile:
     """A model file: its network and metadata; a network saved by `splinework.save` has its own names only.
 
-    Args:
-        path: The file.
-
     Raises:
         FileError: If it is not a model.
     """
@@ -239,11 +236,7 @@ def inputs_of(table: FileTable, fitted: ModelFile) -> tuple[Floats, RowCounts]:
 
 
 def refuse_lacking(table: FileTable, names: Sequence[str]) -> None:
-    """Raises if the table lacks columns that a model takes.
-
-    Raises:
-        DataError: With the nearest that there are.
-    """
+    """Raises if the table lacks columns that a model takes."""
     held = table.columns
     lacking = [name for name in names if name not in held]
     if lacking:

@@ -22,9 +22,6 @@ def check_folder(folder: Path, names: Iterable[str], *, overwrite: bool) -> None
         folder: Where to write; it need not exist.
         names: The files to come.
         overwrite: Whether files of these names may be replaced, and other files may lie beside them.
-
-    Raises:
-        FileError: With the way out.
     """
     check_writable(folder)
     held = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
@@ -71,11 +68,7 @@ def check_file(out: str, sources: Iterable[str], *, example: str) -> None:
 
 
 def check_order(model: str, data: str | None) -> None:
-    """Raises if a model is given in place of the data.
-
-    Raises:
-        ConfigError: With the right order.
-    """
+    """Raises if a model is given in place of the data."""
     suffix = ".safetensors"
     if data is not None and data.endswith(suffix) and not model.endswith(suffix):
         raise ConfigError(f"the model comes first, then the data: {data} {model}.")
@@ -87,9 +80,6 @@ def new_file(out: str | None) -> Iterator[IO[bytes] | None]:
 
     Args:
         out: The output: `-` for the standard output, None for nowhere; a name that ends in `.gz` is compressed.
-
-    Raises:
-        FileError: If it cannot be written.
     """
     with contextlib.ExitStack() as stack:
         if out is None:
@@ -111,11 +101,7 @@ def new_file(out: str | None) -> Iterator[IO[bytes] | None]:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Writes one file, whole or not at all; into a pipe or a device, as far as possible.
-
-    Raises:
-        FileError: If it cannot be written.
-    """
+    """Writes one file, whole or not at all; into a pipe or a device, as far as possible."""
     with new_file(str(path)) as file:
         assert file is not None
         file.write(content)

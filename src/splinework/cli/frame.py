@@ -17,13 +17,7 @@ from splinework.errors import nearest
 
 
 class CommandGroup(click.Group):
-    """A group of commands with our exit codes.
-
-    Args:
-        table: Name → short help.
-        package: Package with a module for each command.
-        options: Arguments of `click.Group`.
-    """
+    """A group of commands with our exit codes."""
 
     def __init__(self, *, table: Mapping[str, str], package: str, **options: Any) -> None:
         super().__init__(**options)

@@ -33,11 +33,7 @@ class SearchStopped(KeyboardInterrupt):
 
 
 class Terminated(BaseException):
-    """The system or another program asked the command to end, as by `kill`; not an Exception, so nothing goes on after it.
-
-    Args:
-        number: Number of the signal.
-    """
+    """The system or another program asked the command to end, as by `kill`; not an Exception, so nothing goes on after it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -45,11 +41,7 @@ class Terminated(BaseException):
 
 
 class InterruptHandler:
-    """Handler of Ctrl-C that stops a search first and quits the second time.
-
-    Args:
-        say: Function called with a sentence on the effect of the first Ctrl-C.
-    """
+    """Handler of Ctrl-C that stops a search first and quits the second time."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.asked = False
@@ -151,9 +143,5 @@ def terminable() -> Iterator[None]:
 
 
 def at_once() -> NoReturn:
-    """Quits the command.
-
-    Raises:
-        Interrupted: Always.
-    """
+    """Quits the command."""
     raise Interrupted

@@ -26,12 +26,6 @@ def as_indicators(
 
     Notes of the table say which columns were made. What holds too many levels, and all other words, stay as they are.
 
-    Args:
-        table: The table.
-        target: The column to explain, which stays.
-        features: The columns to explain it by; None takes all others.
-        missing: Treatment of missing cells.
-
     Raises:
         DataError: If missing words are to be filled with a mean.
     """
@@ -77,12 +71,7 @@ def as_indicators(
 
 
 def indicator(table: FileTable, meaning: Sequence[str]) -> Floats:
-    """1 where a column of words has a level, 0 where it has another one, NaN where it is empty or none of the levels.
-
-    Args:
-        table: A table with that column.
-        meaning: As in `Levels`.
-    """
+    """1 where a column of words has a level, 0 where it has another one, NaN where it is empty or none of the levels."""
     name, level, *known = meaning
     cells = words_of(table, name)
     return np.array([float(cell == level) if cell in known else np.nan for cell in cells])

@@ -37,12 +37,7 @@ _MIN_SIMILARITY: Final = 0.6
 
 
 class Option(click.Option):
-    """An option that is listed below a heading in the help.
-
-    Args:
-        group: The heading.
-        options: Those of `click.Option`.
-    """
+    """An option that is listed below a heading in the help."""
 
     def __init__(self, *options: Any, group: str = "Options", **words: Any) -> None:
         super().__init__(*options, **words)

@@ -125,18 +125,7 @@ def write_page(
     title: str | None = None,
     tell: Callable[[float], None],
 ) -> Path:
-    """Writes the page, whole or not at all.
-
-    Args:
-        fitted: The model.
-        path: Where to.
-        rows: Rows to show it on; by default rows drawn from the ranges of its inputs.
-        title: Heading of the page.
-        tell: Function called with the share that is done.
-
-    Raises:
-        FileError: If the file cannot be written.
-    """
+    """Writes the page, whole or not at all."""
     from splinework.report import report
 
     if fitted.estimator is not None:

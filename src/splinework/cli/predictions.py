@@ -25,11 +25,7 @@ Columns = Mapping[str, "NDArray[Any]"]
 
 
 class Predictor:
-    """Predicts for the parts of a table, and counts what is worth a note.
-
-    Args:
-        fitted: The model.
-    """
+    """Predicts for the parts of a table, and counts what is worth a note."""
 
     def __init__(self, fitted: ModelFile) -> None:
         self.rows = self.predicted = 0

@@ -27,9 +27,6 @@ class Stages:
     """Shows which stage a job is in, and how long it will take.
 
     A context manager, to which a job reports by `stage`, `step` and `share`.
-
-    Args:
-        quiet: Whether to show nothing.
     """
 
     def __init__(self, *, quiet: bool) -> None:

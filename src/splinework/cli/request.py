@@ -85,11 +85,7 @@ class FitRequest:
         return folder
 
     def table(self, tell: Callable[[float], None]) -> FileTable:
-        """The table; `tell` is called with the share of it that is read. Of several files at most `MAX_ROWS` rows are taken.
-
-        Raises:
-            SplineworkError: If there is none.
-        """
+        """The table; `tell` is called with the share of it that is read. Of several files at most `MAX_ROWS` rows are taken."""
         from splinework.tabular.tables import read_table
         from splinework.tabular.tables.arrow_rows import arrow_rows, is_many
 
@@ -114,11 +110,6 @@ class FitRequest:
 
 
 def on_table(*, budget: float, missing: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Adds the options of a `FitRequest` to a command, which receives them as its first argument.
-
-    Args:
-        budget: Default of --budget.
-        missing: Choices of --missing.
-    """
+    """Adds the options of a `FitRequest` to a command, which receives them as its first argument."""
     text = f"Missing cells: {', or '.join(_MISSING_TEXTS[choice] for choice in missing)}."
     return takes(FitRequest, budget={"default": budget}, missing={"type": click.Choice(missing), "help": text})

@@ -24,13 +24,7 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class FitRun(Generic[Found]):
-    """Result of a run.
-
-    Attributes:
-        outcome: Results of the fit.
-        files: Kind → path of each file.
-        stopped: Whether Ctrl-C ended the search.
-    """
+    """Result of a run."""
 
     outcome: Found
     files: dict[str, str]
@@ -59,9 +53,6 @@ def run_fit(
         files: Names of the files to write.
         beside: A column that is required whatever --features contains.
         check: Function that refuses unsuitable rows.
-
-    Raises:
-        SplineworkError: If something that the user gave cannot be used.
     """
     from splinework.cli.job import FitCallbacks, measure, prepare, search
     from splinework.cli.levels import as_indicators

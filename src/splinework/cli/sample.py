@@ -115,11 +115,7 @@ def refuse_copy(sample: TableSample) -> None:
 def columns_of(
     table: FileTable, target: str, features: Sequence[str] | None, notes: list[str]
 ) -> dict[str, NumericCells]:
-    """The feature columns: those asked for, or all informative ones; adds notes on what is left out.
-
-    Raises:
-        DataError: If there is no such column, or none at all.
-    """
+    """The feature columns: those asked for, or all informative ones; adds notes on what is left out."""
     if target not in table.columns:
         raise DataError(f"{table.name} has no column {target!r}; {nearest(target, table.columns)}{_headless(table)}")
     return _listed(table, target, features) if features is not None else _all_but(table, target, notes)

@@ -39,11 +39,7 @@ def parse_shape(text: str) -> tuple[Any, ...]:
 
 
 def check_shape(shape: tuple[Any, ...] | None, features: Sequence[str], constant: Sequence[str]) -> None:
-    """Raises if the shape does not begin with the number of features or does not end with one output.
-
-    Raises:
-        ConfigError: With the numbers that came and were expected.
-    """
+    """Raises if the shape does not begin with the number of features or does not end with one output."""
     if shape is None:
         return
     shown = ",".join(str(layer).replace(" ", "") for layer in shape)

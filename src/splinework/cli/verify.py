@@ -95,11 +95,7 @@ def _model(path: str) -> Any:
 
 
 def _axioms(model: Any, texts: tuple[str, ...], file: str | None) -> list[Any]:
-    """The axioms asked for, or those the model was trained with.
-
-    Raises:
-        ConfigError: If there are none.
-    """
+    """The axioms asked for, or those the model was trained with."""
     from splinework.knowledge.axioms.files import read_axioms
     from splinework.knowledge.axioms.language import parse_axiom
 

@@ -20,29 +20,9 @@ if TYPE_CHECKING:  # read by `lazy`, too
     from splinework.data.synthetic import BenchmarkProblem, feynman, feynman_ids, problem, problem_names
 
 __all__ = [
-    "RECIPES",
-    "BenchmarkProblem",
-    "Card",
-    "DataSet",
-    "FormulaSet",
-    "GroundTruth",
-    "Input",
-    "OdeSet",
-    "RandomFormula",
-    "Sample",
-    "SpecialSet",
-    "data_names",
-    "data_set",
-    "feynman",
-    "feynman_ids",
-    "from_dict",
-    "load_knots",
-    "load_orbits",
-    "ode_set",
-    "problem",
-    "problem_names",
-    "to_dict",
-    "write_parquet",
-]
+    "RECIPES", "BenchmarkProblem", "Card", "DataSet", "FormulaSet", "GroundTruth", "Input", "OdeSet",
+    "RandomFormula", "Sample", "SpecialSet", "data_names", "data_set", "feynman", "feynman_ids", "from_dict",
+    "load_knots", "load_orbits", "ode_set", "problem", "problem_names", "to_dict", "write_parquet",
+]  # fmt: skip
 
 __getattr__ = lazy(__name__)

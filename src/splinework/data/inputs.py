@@ -107,11 +107,7 @@ def correlated(u: Floats, correlation: Sequence[Sequence[float]]) -> Floats:
 
 
 def check_inputs(inputs: Sequence[Input], correlation: Sequence[Sequence[float]] = ()) -> None:
-    """Checks that names are distinct and that the correlation matrix, if any, is valid.
-
-    Raises:
-        ConfigError: If not.
-    """
+    """Checks that names are distinct and that the correlation matrix, if any, is valid."""
     positions([one.name for one in inputs])
     if not correlation:
         return

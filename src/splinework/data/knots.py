@@ -17,24 +17,10 @@ if TYPE_CHECKING:
 
 KNOT_TARGET: Final = "signature"
 KNOT_FEATURES: Final = (
-    "crossing_number",
-    "three_genus",
-    "smooth_four_genus",
-    "bridge_index",
-    "braid_index",
-    "turaev_genus",
-    "determinant",
-    "arf_invariant",
-    "alternating",
-    "amphicheiral",
-    "volume",
-    "cusp_volume",
-    "longitude",
-    "meridian_re",
-    "meridian_im",
-    "meridian_length",
-    "chern_simons",
-)
+    "crossing_number", "three_genus", "smooth_four_genus", "bridge_index", "braid_index", "turaev_genus",
+    "determinant", "arf_invariant", "alternating", "amphicheiral", "volume", "cusp_volume", "longitude",
+    "meridian_re", "meridian_im", "meridian_length", "chern_simons",
+)  # fmt: skip
 """17 invariants. The 17 of the KAN paper (Davies et al. 2021) include some that KnotInfo lacks: injectivity radius, adjoint
 torsion degrees."""
 _NUMERIC_COLUMNS: Final = {

@@ -42,17 +42,10 @@ Ends = tuple[Floats, Floats]
 def statements(text: str, inputs: tuple[Input, ...]) -> tuple[str, ...]:
     """Axioms that a formula fulfils on the box of its inputs.
 
-    Args:
-        text: The formula.
-        inputs: Its inputs and their ranges.
-
     Returns:
         Axioms as text: `monotone(x)`, `monotone(x, increasing=False)`, `convex(x)`, `concave(x)`, `even(x)`,
         `odd(x)`, `periodic(x, period=…)`, `symmetric(x, y)`, `antisymmetric(x, y)`, `no_interaction(x, y)`, `additive()` and
         `bounded(lower=…, upper=…)`.
-
-    Raises:
-        FormulaError: If the formula cannot be read.
 
     Example:
         >>> statements("a*exp(b)", (Input("a", 0, 1), Input("b", 0, 1)))[:3]

@@ -123,10 +123,6 @@ class RandomFormula:
 def rejection(text: str, inputs: Sequence[Input]) -> str:
     """The reason why a formula is rejected; empty if it is accepted.
 
-    Args:
-        text: The formula.
-        inputs: Its inputs and their ranges.
-
     Example:
         >>> rejection("x1 + 2*x2", (Input("x1"), Input("x2")))
         'it is affine'

@@ -28,9 +28,6 @@ def stream(seed: int, *key: int) -> np.random.Generator:
         seed: Seed of the recipe, 0 or more.
         key: Key of the stream, such as `(NOISE_STREAM, model, block)`.
 
-    Raises:
-        ConfigError: If the seed is invalid.
-
     Example:
         >>> bool(stream(1, POINTS_STREAM).random() == stream(1, NOISE_STREAM).random())
         False

@@ -56,11 +56,6 @@ class Recipe(ABC):
     ) -> Iterator[tuple[Floats, Floats]]:
         """Rows block by block, with at most one block in memory.
 
-        Args:
-            rows: Requested number of rows.
-            seed: Seed of inputs and noise.
-            statistics: Accumulator for the data card.
-
         Yields:
             Inputs (n, d) and targets (n, k).
 
@@ -140,11 +135,7 @@ class BoxSet(Recipe):
         return ()
 
     def check(self) -> None:
-        """Checks that inputs, design and dependence are compatible; for `__post_init__`.
-
-        Raises:
-            ConfigError: If they are not.
-        """
+        """Checks that inputs, design and dependence are compatible; for `__post_init__`."""
         if self.dependence() and not self.design.scattered:
             raise ConfigError(
                 f"{type(self.design).__name__} does not support correlated inputs, which need Uniform, Sobol or "

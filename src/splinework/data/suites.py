@@ -53,9 +53,6 @@ def suite_names() -> tuple[str, ...]:
 def suite_set(name: str) -> FormulaSet:
     """A formula of a suite as a set.
 
-    Args:
-        name: One of `suite_names()`.
-
     Raises:
         DataError: If the name is unknown; the message suggests similar ones.
 

@@ -30,11 +30,7 @@ _NAME: Final = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}")
 
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
-    """Yields an empty folder inside `parent`, removed at the end, and sweeps what dead processes left there.
-
-    Raises:
-        OSError: If it cannot be made.
-    """
+    """Yields an empty folder inside `parent`, removed at the end, and sweeps what dead processes left there."""
     sweep(parent)
     spare = bytearray(SPARE_BYTES)
     # The name first: an interruption may come as soon as the folder is there. Two processes that draw the same one of 36⁸ names

@@ -74,13 +74,7 @@ def _is_collection(kind: type, items: tuple[Any, ...], value: Any) -> bool:
 
 
 def mistyped(call: Callable[..., Any], given: Mapping[str, Any], usual: str) -> str | None:
-    """The message about the first argument whose value its annotation does not admit; None where there is none.
-
-    Args:
-        call: The function, or the `__init__` of a class.
-        given: Name of an argument → its value.
-        usual: How the call is usually written.
-    """
+    """The message about the first argument whose value its annotation does not admit; None where there is none."""
     for name, value in given.items():
         hint = _hint(call, name)
         if not admits(hint, value):

@@ -96,12 +96,7 @@ def export(
 
 
 def content_of(made: Any, names: ModelMetadata) -> bytes:
-    """The bytes of the file for an artefact: a text, bytes, or an exported program.
-
-    Args:
-        made: Result of `export`.
-        names: Names of the columns, stored in a program.
-    """
+    """The bytes of the file for an artefact: a text, bytes, or an exported program."""
     if isinstance(made, str):
         return made.encode()
     if isinstance(made, bytes):

@@ -63,14 +63,7 @@ class _CDialect(Dialect):
 
 
 def c_file(arrays: NetworkArrays, metadata: ModelMetadata, precision: str, frame: Frame | None = None) -> str:
-    """The C file of a network.
-
-    Args:
-        arrays: Tables of the network in float64.
-        metadata: Names of the artefact and of its columns.
-        precision: `float` or `double`.
-        frame: Formulas before and after the network.
-    """
+    """The C file of a network."""
     name = metadata.name
     d = _CDialect(name, precision)
     head = "\n".join(

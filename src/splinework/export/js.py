@@ -48,13 +48,7 @@ class _JavaScriptDialect(Dialect):
 
 
 def js_file(arrays: NetworkArrays, metadata: ModelMetadata, frame: Frame | None = None) -> str:
-    """The ES module of a network.
-
-    Args:
-        arrays: Tables of the network in float64.
-        metadata: Names of the columns.
-        frame: Formulas before and after the network.
-    """
+    """The ES module of a network."""
     d = _JavaScriptDialect("")
     head = "\n".join(
         [

@@ -26,11 +26,6 @@ _NAMES: Final = {
 def latex_file(network: FrozenNetwork, metadata: ModelMetadata, frame: Frame | None = None) -> str:
     """The LaTeX text of a network, which needs the package amsmath.
 
-    Args:
-        network: The network in float64.
-        metadata: Names of the columns.
-        frame: Formulas before and after the network, written without guards against rounding.
-
     Raises:
         ConfigError: If there would be too many pieces, or for a basis without a formula.
     """

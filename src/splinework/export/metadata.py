@@ -46,16 +46,7 @@ class ModelMetadata:
 
 
 def metadata_of(model: KAN | FramedKAN, name: str, notes: Mapping[str, Any] | None) -> ModelMetadata:
-    """Metadata from a model and the notes of its file.
-
-    Args:
-        model: The network, with or without a frame.
-        name: Name of the artefact.
-        notes: Notes as in `read_header(path)["notes"]`, or None; malformed entries are ignored.
-
-    Raises:
-        ConfigError: If the name is invalid.
-    """
+    """Metadata from a model and the notes of its file."""
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise ConfigError(
             f"name must be a letter followed by at most 62 letters, digits and _, as a prefix of functions; got {name!r}."

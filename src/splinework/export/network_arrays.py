@@ -123,9 +123,6 @@ class NetworkArrays:
 def network_arrays(network: FrozenNetwork) -> NetworkArrays:
     """The tables of a network.
 
-    Args:
-        network: The network in float64.
-
     Raises:
         ConfigError: If a grid is not finite, or has no length.
     """

@@ -15,13 +15,7 @@ from splinework.splines.bases import Activation
 
 
 def numpy_file(arrays: NetworkArrays, metadata: ModelMetadata, frame: Frame | None = None) -> str:
-    """The Python file of a network.
-
-    Args:
-        arrays: Tables of the network in float64.
-        metadata: Names of the columns.
-        frame: Formulas before and after the network.
-    """
+    """The Python file of a network."""
     living = [t for t in arrays.layers if t.splines]
     bases = {t.layer.base.name: t.layer.base for t in living if t.layer.base is not None}
     functions = [

@@ -40,13 +40,6 @@ def onnx_file(
 
     Its metadata hold, as JSON under `splinework.*`, the names of the columns, their ranges, the config and the version.
 
-    Args:
-        network: The network in float32 or float64.
-        metadata: Names of the columns.
-        config: Config of the model as JSON values.
-        frame: Formulas before and after the network.
-        check: Whether to compare the file with the network in onnxruntime, if installed.
-
     Raises:
         ConfigError: If onnx or onnxscript is not installed, or for another dtype.
         SplineworkError: If onnxruntime computes other values than the network.

@@ -20,14 +20,7 @@ MAX_CASES: Final = 4000
 
 @dataclass(frozen=True)
 class EdgeTerm:
-    """One term of a function of t: `factor · (t - a)^n`, or `factor · body(t)`.
-
-    Attributes:
-        factor: The factor.
-        n: Exponent of the power.
-        a: Centre of the power.
-        body: Function of t in place of a power.
-    """
+    """One term of a function of t: `factor · (t - a)^n`, or `factor · body(t)`."""
 
     factor: float
     n: int = 0

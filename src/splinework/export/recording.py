@@ -157,13 +157,7 @@ class NodeSyntax:
 
 
 class Statements:
-    """Nodes as a sequence of statements, in which shared nodes become named variables.
-
-    Args:
-        language: Syntax of nodes.
-        declare: Start of the declaration of a number.
-        end: End of a statement.
-    """
+    """Nodes as a sequence of statements, in which shared nodes become named variables."""
 
     def __init__(self, language: NodeSyntax, declare: str, end: str) -> None:
         self.language, self.declare, self.end = language, declare, end

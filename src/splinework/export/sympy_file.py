@@ -37,11 +37,6 @@ _TAIL: Final = '''def function():
 def sympy_file(network: FrozenNetwork, metadata: ModelMetadata, frame: Frame | None = None) -> str:
     """The Python file of a network.
 
-    Args:
-        network: The network in float64.
-        metadata: Names of the columns.
-        frame: Formulas before and after the network.
-
     Raises:
         ConfigError: If there would be too many pieces, or for a basis without a formula.
     """

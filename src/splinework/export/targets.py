@@ -57,14 +57,7 @@ class ExportJob:
 
 @dataclass(frozen=True)
 class ExportTarget:
-    """One target.
-
-    Attributes:
-        make: Function that creates the artefact.
-        suffixes: Suffixes of its files, the usual one first.
-        text: Whether the artefact is text.
-        description: Short description.
-    """
+    """One target."""
 
     make: Callable[[ExportJob], Any]
     suffixes: tuple[str, ...]

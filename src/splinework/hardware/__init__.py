@@ -27,20 +27,8 @@ if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.hardware.width_sweep import sweep
 
 __all__ = [
-    "AnalogRecipe",
-    "Bits",
-    "FpgaRecipe",
-    "IntegerModel",
-    "McuRecipe",
-    "QuantisationRecipe",
-    "QuantisationSchedule",
-    "analog",
-    "check",
-    "fpga",
-    "mcu",
-    "quantise",
-    "sweep",
-    "train_quantised",
-]
+    "AnalogRecipe", "Bits", "FpgaRecipe", "IntegerModel", "McuRecipe", "QuantisationRecipe", "QuantisationSchedule",
+    "analog", "check", "fpga", "mcu", "quantise", "sweep", "train_quantised",
+]  # fmt: skip
 
 __getattr__ = lazy(__name__)

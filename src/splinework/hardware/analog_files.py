@@ -16,11 +16,7 @@ FORMAT: Final = "splinework-analog/1"
 
 
 def write_analog(network: AnalogNetwork, path: Path) -> None:
-    """Writes an analogue network atomically.
-
-    Raises:
-        FileError: If the file cannot be written.
-    """
+    """Writes an analogue network atomically."""
     content = asdict(network)
     write_json(path, {"format": FORMAT, "digest": digest_of(content), **content})
 
@@ -44,11 +40,7 @@ def read_analog(path: Path) -> AnalogNetwork:
 
 
 def _check_sizes(network: AnalogNetwork) -> None:
-    """Checks that there are as many units, names, sums and scales as there should be.
-
-    Raises:
-        ConfigError: If not.
-    """
+    """Checks that there are as many units, names, sums and scales as there should be."""
     if not network.layers:
         raise ConfigError("it has no layers")
     for what, count, units, names in (

@@ -27,11 +27,7 @@ class ChangedError(FileError):
 
 
 def write_golden(model: IntegerModel, path: str | os.PathLike[str]) -> None:
-    """Writes a quantised network atomically.
-
-    Raises:
-        FileError: If the file cannot be written.
-    """
+    """Writes a quantised network atomically."""
     write_whole(Path(path), golden_text(model).encode())
 
 
@@ -87,11 +83,7 @@ def read_document(file: Path, form: str, what: str) -> dict[str, Any]:
 
 
 def write_json(file: Path, content: Mapping[str, Any]) -> None:
-    """Writes a JSON object atomically.
-
-    Raises:
-        FileError: If the file cannot be written.
-    """
+    """Writes a JSON object atomically."""
     write_whole(file, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
 

@@ -12,22 +12,12 @@ from splinework.hardware.folders import KINDS, Kind
 
 REQUIRED: Final[dict[Kind, tuple[str, ...]]] = {
     "fpga": (
-        "METRIC_float",
-        "METRIC_quantised",
-        "vectors",
-        "mismatches",
-        "neurons",
-        "neurons_proven",
-        "luts",
-        "luts_estimated",
-        "flipflops",
-        "latency_cycles",
-        "fmax_mhz",
-        "tools",
+        "METRIC_float", "METRIC_quantised", "vectors", "mismatches", "neurons", "neurons_proven", "luts",
+        "luts_estimated", "flipflops", "latency_cycles", "fmax_mhz", "tools",
     ),
     "mcu": ("vectors", "mismatches", "tools"),
     "analog": ("vectors", "tools"),
-}
+}  # fmt: skip
 """Figures that a report must have; `METRIC` is `accuracy` or `rmse`. None means that a figure is not available."""
 
 
@@ -48,12 +38,7 @@ class ReportCheck:
 
 @dataclass(frozen=True)
 class PowerEstimate:
-    """An estimate of the power drawn.
-
-    Attributes:
-        watts: Total power in W.
-        formula: The formula of the estimate with its numbers.
-    """
+    """An estimate of the power drawn."""
 
     watts: float
     formula: str
@@ -76,13 +61,7 @@ class ReportTable:
 
 @dataclass(frozen=True, eq=False)
 class ReportPicture:
-    """A picture.
-
-    Attributes:
-        figure: The matplotlib figure.
-        description: Alternative text for screen readers.
-        caption: Caption below the picture.
-    """
+    """A picture."""
 
     figure: Figure
     description: str

@@ -31,16 +31,9 @@ from splinework.report.html import (
 from splinework.report.page import page
 
 __all__ = [
-    "WORDS",
-    "ArtefactReport",
-    "PowerEstimate",
-    "ReportCheck",
-    "ReportPicture",
-    "ReportTable",
-    "report_html",
-    "shown",
-    "write_report",
-]
+    "WORDS", "ArtefactReport", "PowerEstimate", "ReportCheck", "ReportPicture", "ReportTable", "report_html",
+    "shown", "write_report",
+]  # fmt: skip
 
 
 def write_report(folder: str | os.PathLike[str], report: ArtefactReport) -> Path:
@@ -50,9 +43,6 @@ def write_report(folder: str | os.PathLike[str], report: ArtefactReport) -> Path
 
     Returns:
         The path of the page.
-
-    Raises:
-        FileError: If a file cannot be written.
 
     Example:
         >>> import tempfile

@@ -75,13 +75,6 @@ def plot_front(
 ) -> Axes:
     """Draws networks by cost and merit, their Pareto front, and the chosen network.
 
-    Args:
-        points: Cost and merit of each network.
-        chosen: Index of the chosen point.
-        x: Label of the cost axis.
-        y: Label of the merit axis.
-        better: `more` if a larger merit is better, else `less`.
-
     Raises:
         DataError: If there are no points.
     """

@@ -14,14 +14,7 @@ INSTALL: Final = "make hardware-tools, or on Debian and Ubuntu: apt-get install"
 
 @dataclass(frozen=True)
 class Tool:
-    """An external program.
-
-    Attributes:
-        program: Name of the executable.
-        package: Debian package that contains it.
-        gives: Its purpose.
-        version: Arguments that print its version.
-    """
+    """An external program."""
 
     program: str
     package: str

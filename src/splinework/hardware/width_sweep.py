@@ -25,11 +25,7 @@ class SweepCandidate:
 
 @dataclass(frozen=True)
 class SweepResult:
-    """The result of a sweep.
-
-    Attributes:
-        candidates: All networks, sorted by area.
-    """
+    """The result of a sweep."""
 
     candidates: tuple[SweepCandidate, ...] = field(default=())
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, FormulaError, nearest
 from splinework.errors.foreign import explained
-from splinework.formula.boxes import check_finite_on, rows_in
+from splinework.formula.boxes import Ranges, check_finite_on, rows_in
 from splinework.formula.layering import LayeredFormulas, layered
 from splinework.formula.reading import identifiers, names_in, parse, shortened
 from splinework.formula.superposition import NodeSum
@@ -29,7 +29,7 @@ _NEUTRAL = (1.0, 0.0, 1.0, 0.0)
 @explained
 def from_formula(
     formula: str | Sequence[str],
-    ranges: Mapping[str, tuple[float, float]],
+    ranges: Ranges,
     *,
     names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
@@ -99,9 +99,7 @@ def from_formula(
     return model
 
 
-def _box(
-    texts: Sequence[str], ranges: Mapping[str, tuple[float, float]], names: Sequence[str] | None
-) -> dict[str, tuple[float, float]]:
+def _box(texts: Sequence[str], ranges: Ranges, names: Sequence[str] | None) -> dict[str, tuple[float, float]]:
     """The ranges in the order of the inputs, by the names that formulas call them."""
     if not isinstance(ranges, Mapping) or not ranges:
         raise ConfigError('ranges maps names to ends, such as {"x": (-1, 1)}; it names all inputs of the formulas.')
@@ -157,7 +155,7 @@ def _edge(found: LayeredFormulas, function: int, i: int, j: int, constant: float
     return EdgeFunction(family, i, j, torch.tensor([*numbers, *own], dtype=torch.float64), free)
 
 
-def set_grids(model: KAN, x: Tensor, box: Mapping[str, tuple[float, float]]) -> None:
+def set_grids(model: KAN, x: Tensor, box: Ranges) -> None:
     """Puts the grids of splines on the ranges of the inputs and of the values of hidden nodes at rows x."""
     low, high = torch.tensor(list(box.values())).to(x).T
     for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):

@@ -22,19 +22,6 @@ from splinework.kernels.edges import AffineUnits, EdgeParameters
 from splinework.kernels.table import EXTRAPOLATIONS, BasisTable, check_extrapolation
 
 __all__ = [
-    "BACKENDS",
-    "EXTRAPOLATIONS",
-    "AffineUnits",
-    "Backend",
-    "BasisTable",
-    "EdgeParameters",
-    "active",
-    "check_extrapolation",
-    "contract",
-    "layer_sums",
-    "network_sums",
-    "probe",
-    "scatter",
-    "squared_error",
-    "use",
-]
+    "BACKENDS", "EXTRAPOLATIONS", "AffineUnits", "Backend", "BasisTable", "EdgeParameters", "active",
+    "check_extrapolation", "contract", "layer_sums", "network_sums", "probe", "scatter", "squared_error", "use",
+]  # fmt: skip

@@ -14,6 +14,8 @@ from splinework.kernels.edges import AffineUnits, EdgeParameters
 from splinework.kernels.table import BasisTable
 from splinework.kernels.torch_internals import plain, transformed
 
+Layers = Sequence[tuple[BasisTable, EdgeParameters]]
+"""The functions and the parameters of each layer, the first layer first."""
 _KINDS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
 
@@ -47,9 +49,7 @@ class Backend:
         sums = reference.contract(table, x, None, edges.table_coefficients())
         return sums if edges.bias is None else sums + edges.bias
 
-    def network_sums(
-        self, layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None = None
-    ) -> Tensor:
+    def network_sums(self, layers: Layers, x: Tensor, units: AffineUnits | None = None) -> Tensor:
         """A chain of layers, in given units: `(B, I)` to `(B, J)`."""
         u = x if units is None else units.enter(x)
         for table, edges in layers:
@@ -57,19 +57,12 @@ class Backend:
         return u if units is None else units.leave(u)
 
     def squared_error(
-        self,
-        layers: Sequence[tuple[BasisTable, EdgeParameters]],
-        x: Tensor,
-        t: Tensor,
-        units: AffineUnits | None,
-        gradient: bool,
+        self, layers: Layers, x: Tensor, t: Tensor, units: AffineUnits | None, gradient: bool
     ) -> float | None:
         """The error, with its gradient in each parameter's `.grad`; None if autograd has to compute it."""
         return None
 
-    def prepared(
-        self, layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None
-    ) -> chain.Prepared | None:
+    def prepared(self, layers: Layers, x: Tensor, units: AffineUnits | None) -> chain.Prepared | None:
         """The network for many calls without a graph, or None where nothing is gained by preparing it."""
         return None
 
@@ -126,9 +119,7 @@ class TritonBackend(KernelBackend):
 
         return _chosen(operators.operators, operators.functional)
 
-    def network_sums(
-        self, layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None = None
-    ) -> Tensor:
+    def network_sums(self, layers: Layers, x: Tensor, units: AffineUnits | None = None) -> Tensor:
         tensors = _tensors(layers, units)
         needed = torch.is_grad_enabled() and any(t.requires_grad for t in (x, *tensors))
         if needed or not self._recordable(layers, x):
@@ -140,12 +131,7 @@ class TritonBackend(KernelBackend):
         return recordings(kind, lambda u: [run(layers, u, units)], [x], tensors)[0]
 
     def squared_error(
-        self,
-        layers: Sequence[tuple[BasisTable, EdgeParameters]],
-        x: Tensor,
-        t: Tensor,
-        units: AffineUnits | None,
-        gradient: bool,
+        self, layers: Layers, x: Tensor, t: Tensor, units: AffineUnits | None, gradient: bool
     ) -> float | None:
         own = [p for _, e in layers for p in (e.coefficients, e.spline_weight, e.base_weight, e.bias) if p is not None]
         wanted = [p for p in dict.fromkeys(own) if p.requires_grad] if gradient else []
@@ -166,7 +152,7 @@ class TritonBackend(KernelBackend):
             p.grad = g
         return float(error)
 
-    def _recordable(self, layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor) -> bool:
+    def _recordable(self, layers: Layers, x: Tensor) -> bool:
         """Whether a call is worth a CUDA graph and can be one."""
         if not x.is_cuda or not plain(x) or torch.cuda.is_current_stream_capturing():
             return False
@@ -193,32 +179,21 @@ class NativeBackend(KernelBackend):
             return chain.operator(x, edges, spline)
         return super().layer_sums(table, x, edges)
 
-    def network_sums(
-        self, layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None = None
-    ) -> Tensor:
+    def network_sums(self, layers: Layers, x: Tensor, units: AffineUnits | None = None) -> Tensor:
         fused = self.fused(layers, x)
         return super().network_sums(layers, x, units) if fused is None else chain.chain(x, fused, units)
 
     def squared_error(
-        self,
-        layers: Sequence[tuple[BasisTable, EdgeParameters]],
-        x: Tensor,
-        t: Tensor,
-        units: AffineUnits | None,
-        gradient: bool,
+        self, layers: Layers, x: Tensor, t: Tensor, units: AffineUnits | None, gradient: bool
     ) -> float | None:
         quick = self.prepared(layers, x, units)
         return None if quick is None or quick.kind != x.dtype else quick.squared_error(x, t, gradient=gradient)
 
-    def prepared(
-        self, layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None
-    ) -> chain.Prepared | None:
+    def prepared(self, layers: Layers, x: Tensor, units: AffineUnits | None) -> chain.Prepared | None:
         fused = self.fused(layers, x)
         return None if fused is None or not chain.Prepared.possible(fused, units) else chain.Prepared(fused, units)
 
-    def fused(
-        self, layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor
-    ) -> list[tuple[EdgeParameters, Spline]] | None:
+    def fused(self, layers: Layers, x: Tensor) -> list[tuple[EdgeParameters, Spline]] | None:
         """The layers as the arguments of one native call; None if one call cannot evaluate them."""
         if not plain(x):
             return None
@@ -236,7 +211,7 @@ def _chosen(operators: Calculus, functional: Calculus) -> Calculus:
     return functional if not torch.compiler.is_compiling() and transformed() else operators
 
 
-def _tensors(layers: Sequence[tuple[BasisTable, EdgeParameters]], units: AffineUnits | None) -> list[Tensor]:
+def _tensors(layers: Layers, units: AffineUnits | None) -> list[Tensor]:
     """All tensors that the sums of a network are computed from, beside the points."""
     found = [t for table, edges in layers for t in (table.grid, table.prepared, *vars(edges).values())]
     found += [] if units is None else vars(units).values()

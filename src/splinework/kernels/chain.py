@@ -15,13 +15,14 @@ from torch import Tensor
 from splinework.kernels import native, ops
 from splinework.kernels.addresses import NULL_MATRIX, Addresses, Spline, rows_at, target
 from splinework.kernels.edges import AffineUnits, EdgeParameters
+from splinework.kernels.native import FusedLayers
 
 _PER_LAYER = 4  # coefficients, spline_weight, base_weight, bias
 _NOTHING: Final = NULL_MATRIX * 3
 """In place of factors and of values of a base function that the kernels do not know."""
 
 
-def chain(x: Tensor, layers: Sequence[tuple[EdgeParameters, Spline]], units: AffineUnits | None = None) -> Tensor:
+def chain(x: Tensor, layers: FusedLayers, units: AffineUnits | None = None) -> Tensor:
     """The sums of the last layer of a chain, `(B, J)`.
 
     Args:
@@ -46,13 +47,9 @@ class Prepared:
 
     It reads parameters where they lie, so that steps of an optimiser are followed. Who holds one asks `current` before each
     call, and compares what else a network depends on.
-
-    Args:
-        layers: Edges and splines of each layer; all must be `native.fusable`.
-        units: Units of x and of the result.
     """
 
-    def __init__(self, layers: Sequence[tuple[EdgeParameters, Spline]], units: AffineUnits | None) -> None:
+    def __init__(self, layers: FusedLayers, units: AffineUnits | None) -> None:
         self.kind = layers[0][0].coefficients.dtype
         self._outputs = [edges.coefficients.shape[2] for edges, _ in layers]
         self._addresses = Addresses(layers, self._outputs, 1, self.kind, units)
@@ -64,7 +61,7 @@ class Prepared:
         self._targets: list[tuple[int, ...]] = []
 
     @staticmethod
-    def possible(layers: Sequence[tuple[EdgeParameters, Spline]], units: AffineUnits | None) -> bool:
+    def possible(layers: FusedLayers, units: AffineUnits | None) -> bool:
         """Whether the tensors can be read where they lie, without a conversion."""
         kind = layers[0][0].coefficients.dtype
         if kind not in (torch.float32, torch.float64) or not all(native.fusable(spline) for _, spline in layers):
@@ -168,7 +165,7 @@ def free(p: Tensor) -> bool:
     return p.is_leaf and not (p._backward_hooks or p._post_accumulate_grad_hooks)
 
 
-def _tensors(layers: Sequence[tuple[EdgeParameters, Spline]], units: AffineUnits | None) -> list[Tensor]:
+def _tensors(layers: FusedLayers, units: AffineUnits | None) -> list[Tensor]:
     """All tensors that the sums are computed from, beside the points."""
     found = [t for edges, spline in layers for t in (*vars(edges).values(), spline.grid, spline.pieces)]
     return [t for t in (*found, *(() if units is None else vars(units).values())) if t is not None]
@@ -176,13 +173,7 @@ def _tensors(layers: Sequence[tuple[EdgeParameters, Spline]], units: AffineUnits
 
 class _Chain(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,
-        layers: Sequence[tuple[EdgeParameters, Spline]],
-        units: AffineUnits | None,
-        *flat: Tensor | None,
-    ) -> Tensor:
+    def forward(ctx: Any, x: Tensor, layers: FusedLayers, units: AffineUnits | None, *flat: Tensor | None) -> Tensor:
         sums, ctx.addresses = native.forward_and_addresses(x, layers, units=units, keep=True)
         ctx.units = units
         ctx.places = _places(flat)
@@ -219,11 +210,7 @@ def _places(tensors: Sequence[Tensor | None]) -> list[int]:
 
 
 def _differentiable(
-    x: Tensor,
-    layers: Sequence[tuple[EdgeParameters, Spline]],
-    units: AffineUnits | None,
-    g: Tensor,
-    needed: Sequence[bool],
+    x: Tensor, layers: FusedLayers, units: AffineUnits | None, g: Tensor, needed: Sequence[bool]
 ) -> tuple[Any, ...]:
     """The same gradients with a graph: the network is evaluated again with differentiable operators."""
     with torch.enable_grad():

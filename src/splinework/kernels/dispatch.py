@@ -1,7 +1,6 @@
 """Dispatch of the primitives, of layers and of whole networks to the backend in use."""
 
 import os
-from collections.abc import Sequence
 from importlib.util import find_spec
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 from splinework.errors import ConfigError, ShapeError
 from splinework.errors.foreign import explained
 from splinework.kernels import native
-from splinework.kernels.backends import Backend, NativeBackend, TritonBackend
+from splinework.kernels.backends import Backend, Layers, NativeBackend, TritonBackend
 from splinework.kernels.chain import Prepared
 from splinework.kernels.edges import AffineUnits, EdgeParameters
 from splinework.kernels.table import BasisTable
@@ -228,9 +227,7 @@ def layer_sums(table: BasisTable, x: Tensor, edges: EdgeParameters) -> Tensor:
 
 
 @explained
-def network_sums(
-    layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None = None
-) -> Tensor:
+def network_sums(layers: Layers, x: Tensor, units: AffineUnits | None = None) -> Tensor:
     """A chain of layers, each applied to the sums of the one before.
 
     Args:
@@ -257,12 +254,7 @@ def network_sums(
 
 @explained
 def squared_error(
-    layers: Sequence[tuple[BasisTable, EdgeParameters]],
-    x: Tensor,
-    t: Tensor,
-    units: AffineUnits | None = None,
-    *,
-    gradient: bool = True,
+    layers: Layers, x: Tensor, t: Tensor, units: AffineUnits | None = None, *, gradient: bool = True
 ) -> float | None:
     """Mean squared error of `network_sums` against targets and its gradient, in one call without a graph.
 
@@ -292,14 +284,6 @@ def squared_error(
     return _backend(x).squared_error(layers, x, _checked_targets(t, x, layers[-1][1]), units, gradient)
 
 
-def prepared(
-    layers: Sequence[tuple[BasisTable, EdgeParameters]], x: Tensor, units: AffineUnits | None = None
-) -> Prepared | None:
-    """The network for many calls without a graph, or None if the backend gains nothing by preparing it.
-
-    Args:
-        layers: Table and parameters of every layer.
-        x: Points of a first call.
-        units: Units of x and of the result.
-    """
+def prepared(layers: Layers, x: Tensor, units: AffineUnits | None = None) -> Prepared | None:
+    """The network for many calls without a graph, or None if the backend gains nothing by preparing it."""
     return _backend(x).prepared(layers, x, units)

@@ -16,14 +16,7 @@ from splinework.kernels.calculus import NOT_DIFFERENTIATED, Calculus, Call, fold
 
 
 def _primitive(name: str, run: Call, mapped: Callable[[Call], Callable[..., Any]], calculus: Calculus) -> Call:
-    """A primitive with its differentiation and vmap rules; it takes operands, grid, pieces, degree, tail, base and order.
-
-    Args:
-        name: Name of the primitive in `Calculus`.
-        run: The implementation for plain tensors.
-        mapped: Makes the vmap rule of a call.
-        calculus: All three primitives, for the derivatives.
-    """
+    """A primitive with its differentiation and vmap rules; it takes operands, grid, pieces, degree, tail, base and order."""
 
     class Primitive(torch.autograd.Function):
         @staticmethod

@@ -29,6 +29,8 @@ from splinework.kernels.addresses import (
 )
 from splinework.kernels.edges import AffineUnits, EdgeParameters
 
+FusedLayers = Sequence[tuple[EdgeParameters, Spline]]
+"""The parameters and the functions of layers that one call evaluates, the first layer first."""
 ALGORITHMS = ("best", "sorted", "gather", "narrow", "dense")
 
 
@@ -74,9 +76,6 @@ def force(name: str) -> None:
     """Selects one algorithm for all calls, or `best` for a choice by sizes; for tests and benchmarks.
 
     The environment variable SPLINEWORK_KERNEL sets the initial choice.
-
-    Raises:
-        ConfigError: If the name is unknown.
     """
     global _forced
     if name not in ALGORITHMS:
@@ -127,9 +126,7 @@ def scatter(x: Tensor, s: Tensor | None, g: Tensor, spline: Spline, order: int) 
 # --------------------------------------------------------------------------------------------------- networks
 
 
-def forward(
-    x: Tensor, layers: Sequence[tuple[EdgeParameters, Spline]], *, s: Tensor | None = None, order: int = 0
-) -> list[Tensor]:
+def forward(x: Tensor, layers: FusedLayers, *, s: Tensor | None = None, order: int = 0) -> list[Tensor]:
     """The sums `(B, J)` of every layer in a chain; `s` and `order` are for a single layer.
 
     Args:
@@ -143,7 +140,7 @@ def forward(
 
 def forward_and_addresses(
     x: Tensor,
-    layers: Sequence[tuple[EdgeParameters, Spline]],
+    layers: FusedLayers,
     *,
     s: Tensor | None = None,
     order: int = 0,
@@ -177,7 +174,7 @@ def fusable(spline: Spline) -> bool:
 
 def backward(
     x: Tensor,
-    layers: Sequence[tuple[EdgeParameters, Spline]],
+    layers: FusedLayers,
     hidden: Sequence[Tensor],
     g: Tensor,
     wanted: Sequence[Sequence[bool]],

@@ -29,13 +29,7 @@ PAPER_OPTIONS: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class HeldSpline:
-    """A spline that an edge keeps apart from its layer's grid, except its numbers.
-
-    Attributes:
-        basis: The basis.
-        base: The base function.
-        extrapolation: The extrapolation.
-    """
+    """A spline that an edge keeps apart from its layer's grid, except its numbers."""
 
     basis: Basis
     base: str

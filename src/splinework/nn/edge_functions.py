@@ -115,10 +115,6 @@ class FunctionExpansion:
 class EdgeFunctions(nn.Module):
     """All edges of a layer that are functions.
 
-    Args:
-        edges: The edges.
-        shape: Numbers of inputs and sums of the layer.
-
     Raises:
         ConfigError: If an edge is not in the layer, or there twice.
     """

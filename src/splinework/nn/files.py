@@ -54,9 +54,6 @@ def write_into(folder: Path, writers: Mapping[str, Callable[[Path], None]], *, w
         folder: The folder, created if it does not exist.
         writers: Name of each file → function that writes the file to a given path.
         without: Names of outdated files of an earlier call, to be removed.
-
-    Raises:
-        FileError: If a file cannot be written.
     """
     if not folder.is_dir():
         with whole_folder(folder) as aside:
@@ -74,11 +71,7 @@ def write_into(folder: Path, writers: Mapping[str, Callable[[Path], None]], *, w
 
 @contextmanager
 def whole_folder(place: Path) -> Iterator[Path]:
-    """Yields an empty temporary folder, which replaces `place` on success and is removed on failure.
-
-    Raises:
-        FileError: If a file cannot be written.
-    """
+    """Yields an empty temporary folder, which replaces `place` on success and is removed on failure."""
     folder = place.absolute()
     missing = [path for path in folder.parents if not path.exists()]  # innermost first
     with writing(place):

@@ -74,10 +74,6 @@ def edge_place(model: KAN, edge: Any) -> Place:
 def refuse_functions(model: KAN, what: str) -> None:
     """Checks that all edges of a network are splines of their layers.
 
-    Args:
-        model: The network.
-        what: Beginning of the message, in the plural, such as `proofs`.
-
     Raises:
         ConfigError: If one is a function; with the way out.
     """

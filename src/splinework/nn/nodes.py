@@ -109,9 +109,6 @@ def nodes_of(entry: int | Nodes | Sequence[Any]) -> Nodes:
 
     `5` is five sum nodes; `(3, 2)` three sum nodes and two products of arity 2; `(3, [2, 4])` three sum nodes, one product
     of two and one of four sums.
-
-    Raises:
-        ConfigError: For anything else.
     """
     if isinstance(entry, Nodes):
         return entry

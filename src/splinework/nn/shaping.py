@@ -44,11 +44,7 @@ class Shaping:
         )
 
     def check(self) -> None:
-        """Checks that the shapes of each edge are compatible, and that an input shares the edges of one that there is.
-
-        Raises:
-            ConfigError: If not.
-        """
+        """Checks that the shapes of each edge are compatible, and that an input shares the edges of one that there is."""
         for flags in self.flags.unique().tolist():
             check_flags(flags)
         if not bool(((self.twins >= 0) & (self.twins < len(self.twins))).all()):

@@ -46,17 +46,7 @@ def line_chart(
     rug: Floats | None = None,
     log: bool = False,
 ) -> Html:
-    """Curves with axes.
-
-    Args:
-        lines: The curves.
-        label: Description for screen readers.
-        names: Names of the axes.
-        x_range: Ends of the horizontal axis; by default those of the curves.
-        y_range: Ends of the vertical axis; by default those of the curves and bands.
-        rug: Places of data, marked at the foot.
-        log: Whether the horizontal axis is logarithmic.
-    """
+    """Curves with axes."""
     left, right = x_range or extent([line.x for line in lines])
     low, high = y_range or extent([part for line in lines for part in (line.y, *(line.band or ()))], room=0.06)
     log = log and left > 0

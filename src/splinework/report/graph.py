@@ -36,13 +36,6 @@ def graph_of(
     to, times the share of that sum's node in the outputs: the squares of the attribution scores, scaled to add up to one in each
     layer.
 
-    Args:
-        model: The network.
-        x: Rows of data in raw units, `(N, inputs)`, at least two.
-        names: Names of the inputs; by default those of the model.
-        output_names: Names of the outputs; by default those of the model.
-        most: Maximum number of edges.
-
     Raises:
         ShapeError: If x has another number of columns, or fewer than two rows.
         DataError: If x does not hold finite numbers.

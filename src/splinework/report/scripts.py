@@ -19,10 +19,6 @@ def asset(name: str) -> str:
 def bundled(*entries: str, before: str = "") -> str:
     """One script of modules and all that they import, each once, in an order in which everything is defined before it is used.
 
-    Args:
-        entries: Names of modules in `assets`, without suffix.
-        before: Statements in front of them.
-
     Raises:
         ConfigError: If modules import each other in a circle.
 

@@ -15,16 +15,8 @@ if TYPE_CHECKING:  # read by `lazy`, too
     from splinework.reproduce.running import ExperimentResult, run, status
 
 __all__ = [
-    "BoundCheck",
-    "ComparisonRow",
-    "Experiment",
-    "ExperimentCell",
-    "ExperimentResult",
-    "FinishedCell",
-    "experiment_names",
-    "recipe",
-    "run",
-    "status",
-]
+    "BoundCheck", "ComparisonRow", "Experiment", "ExperimentCell", "ExperimentResult", "FinishedCell",
+    "experiment_names", "recipe", "run", "status",
+]  # fmt: skip
 
 __getattr__ = lazy(__name__)

@@ -50,13 +50,7 @@ BOUND: Final = 1e3
 @final
 @dataclass(frozen=True)
 class BoundaryFormula:
-    """A sum of terms whose sign separates the classes.
-
-    Attributes:
-        terms: Terms as formulas.
-        coefficients: Coefficients of the terms, and the constant last.
-        accuracy: Share of the rows on the right side.
-    """
+    """A sum of terms whose sign separates the classes."""
 
     terms: tuple[str, ...]
     coefficients: tuple[float, ...]

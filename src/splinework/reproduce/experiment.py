@@ -53,14 +53,7 @@ class ExperimentCell:
 
 @dataclass(frozen=True)
 class FinishedCell:
-    """A cell with its result.
-
-    Attributes:
-        name: Name of the cell.
-        settings: Settings of the cell.
-        result: Plain values that `Experiment.run` returned.
-        seconds: Process time of the run in seconds.
-    """
+    """A cell with its result."""
 
     name: str
     settings: Mapping[str, Any]

@@ -53,18 +53,7 @@ def train(
     seed: int,
     batch: int = 128,
 ) -> None:
-    """Trains a module in place.
-
-    Args:
-        module: Any module.
-        x: Inputs, one row each.
-        y: Targets.
-        loss: Loss of outputs and targets.
-        steps: Number of steps.
-        rate: Largest learning rate.
-        seed: Seed of the batches.
-        batch: Rows of a batch.
-    """
+    """Trains a module in place."""
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
@@ -85,16 +74,7 @@ def best_rate(
     steps: int,
     seed: int,
 ) -> nn.Module:
-    """A module trained on all rows at the rate that was better on held-out ones.
-
-    Args:
-        make: Makes the module, the same each time.
-        x: Inputs.
-        y: Targets.
-        loss: Loss of outputs and targets.
-        steps: Steps of each training.
-        seed: Seed of split and batches.
-    """
+    """A module trained on all rows at the rate that was better on held-out ones."""
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     held, used = order[: int(HELD_OUT * len(x))], order[int(HELD_OUT * len(x)) :]
     scores = []

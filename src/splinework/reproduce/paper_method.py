@@ -69,12 +69,6 @@ def paper_network(shape: Sequence[Any], grid: int, seed: int, *, degree: int = 3
     """A network as the authors' code begins it, in float64: w_b = 1/√inputs + 0.1 (2 N(0, 1) - 1), c = U(-0.05, 0.05)/G.
 
     With eq. 2.12's Xavier w_b instead, two of six seeds of [2, 1, 1] stay at the error of a constant.
-
-    Args:
-        shape: Numbers of nodes.
-        grid: Number of intervals.
-        seed: Seed of the numbers.
-        degree: Degree of the splines.
     """
     generator = torch.Generator().manual_seed(seed)
     options: dict[str, Any] = {"extrapolation": "zero", "bias": False, "grid_eps": GRID_EPS}

@@ -21,11 +21,6 @@ ROUNDING: Final = 1e-10
 def derivative_errors(formula: str, degree: int, grid: int) -> list[float]:
     """Largest errors of a function of x and y on [-1, 1]², of its first and of its second derivatives.
 
-    Args:
-        formula: Function whose network has the splines for its edges.
-        degree: Degree of the splines.
-        grid: Number of intervals.
-
     Returns:
         Three errors.
     """

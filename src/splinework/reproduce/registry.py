@@ -22,9 +22,6 @@ def experiment_names() -> tuple[str, ...]:
 def recipe(name: str) -> Experiment:
     """The recipe of an experiment.
 
-    Args:
-        name: One of `experiment_names()`.
-
     Returns:
         The recipe.
 

@@ -23,13 +23,6 @@ def tensors(x: Any, y: Any) -> Rows:
 def default_fit(shape: Sequence[Any], rows: Rows, test: Rows, *, seed: int = 0, **options: Any) -> dict[str, Any]:
     """`sw.fit(sw.KAN(shape), x, y)`, with nothing set but the seed.
 
-    Args:
-        shape: Numbers of nodes.
-        rows: Training rows.
-        test: Test rows.
-        seed: Seed of the numbers and of the fit.
-        options: Options of `fit` that an experiment needs.
-
     Returns:
         The test RMSE, the grid and the degree of the last layer, and the number of parameters.
     """
@@ -49,14 +42,6 @@ def perceptron_fit(
     shape: Sequence[int], rows: Rows, test: Rows, *, seed: int = 0, steps: int = 1800, activation: str = "tanh"
 ) -> dict[str, Any]:
     """A multilayer perceptron on standardised data, trained by L-BFGS in float64, with no rows held out.
-
-    Args:
-        shape: Numbers of nodes.
-        rows: Training rows.
-        test: Test rows.
-        seed: Seed of the weights.
-        steps: Iterations of L-BFGS, at most.
-        activation: Activation function of `MLP`.
 
     Returns:
         The test RMSE and the number of parameters.

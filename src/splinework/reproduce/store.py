@@ -24,12 +24,7 @@ FORMAT: Final = 1
 @final
 @dataclass(frozen=True)
 class ResultStore:
-    """The results of one experiment in a folder.
-
-    Attributes:
-        folder: Folder of all experiments.
-        experiment: The experiment.
-    """
+    """The results of one experiment in a folder."""
 
     folder: Path
     experiment: Experiment
@@ -70,11 +65,7 @@ class ResultStore:
         return FinishedCell(cell.name, cell.settings, values["result"], float(values["seconds"]))
 
     def write(self, cell: ExperimentCell, result: Mapping[str, Any], seconds: float) -> FinishedCell:
-        """Keeps a result.
-
-        Raises:
-            FileError: If it cannot be written.
-        """
+        """Keeps a result."""
         values: dict[str, Any] = {
             "format": FORMAT,
             "experiment": self.experiment.name,

@@ -37,12 +37,7 @@ def row_checks(rows: Sequence[ComparisonRow]) -> list[BoundCheck]:
 
 
 def result_text(experiment: Experiment, result: Mapping[str, Any]) -> str:
-    """The Markdown of a result.
-
-    Args:
-        experiment: The experiment.
-        result: Plain values of `ExperimentResult.to_dict`.
-    """
+    """The Markdown of a result."""
     done, cells = len(result["cells"]), result["cell_count"]
     state = "complete" if done == cells else f"incomplete: {done} of {plural(cells, 'cell')}"
     lines = [

@@ -7,19 +7,7 @@ from splinework.splines.knots import adapted_knots, domain, grid_points, uniform
 from splinework.splines.least_squares import solve_least_squares
 
 __all__ = [
-    "Cone",
-    "adapted_knots",
-    "bspline_rows",
-    "bspline_values",
-    "cell_polynomials",
-    "cone",
-    "derivative_jumps",
-    "domain",
-    "greville",
-    "grid_points",
-    "insert_knots",
-    "refine_coefficients",
-    "refined_knots",
-    "solve_least_squares",
-    "uniform_knots",
-]
+    "Cone", "adapted_knots", "bspline_rows", "bspline_values", "cell_polynomials", "cone", "derivative_jumps",
+    "domain", "greville", "grid_points", "insert_knots", "refine_coefficients", "refined_knots",
+    "solve_least_squares", "uniform_knots",
+]  # fmt: skip

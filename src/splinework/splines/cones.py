@@ -157,9 +157,6 @@ def check_flags(flags: int) -> None:
     """Checks that the shapes of an edge are compatible.
 
     An even edge is neither monotone nor odd, and linear only if it is constant; an odd periodic edge has no further shape.
-
-    Raises:
-        ConfigError: If they are not.
     """
     even = flags & EVEN and (flags & (_ORDERED | ODD) or flags & _CURVED == _CURVED)
     turning = flags & ODD and flags & PERIODIC and flags & (_ORDERED | _CURVED)

@@ -71,11 +71,6 @@ class Outcome:
 def working_copy(model: KAN, verb: str, data: str) -> KAN:
     """A copy to work on, in float64.
 
-    Args:
-        model: The user's argument.
-        verb: Name of the calling function, for messages.
-        data: The arguments after the model in its call, for messages.
-
     Raises:
         ConfigError: If it is no KAN, or has nothing to change.
     """

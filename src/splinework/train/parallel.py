@@ -46,10 +46,6 @@ def in_parallel(function: Callable[..., Result], tasks: Iterable[tuple[Any, ...]
     Functions, arguments and results travel between processes, so they must be such as can be pickled. What a piece of work warns
     of is warned of here.
 
-    Args:
-        function: A function of a module.
-        tasks: Its arguments, once for each call.
-
     >>> in_parallel(pow, [(2, 3), (3, 2)])
     [8, 9]
     """

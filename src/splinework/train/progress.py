@@ -16,11 +16,6 @@ class Progress:
 
     The line shows stage, step, errors and time. Where a number of steps or a budget is given, it shows the most time that is
     left (a fit that has converged ends before) and, on a wide terminal, a bar of what is used up.
-
-    Args:
-        wanted: False shows nothing; so does an error stream that is not a terminal.
-        steps: Most steps of the fit, or None.
-        budget: Most seconds of the fit, or None.
     """
 
     def __init__(self, wanted: bool, *, steps: int | None = None, budget: float | None = None) -> None:

@@ -42,11 +42,7 @@ class ProgressText:
 
 
 class ProgressLine:
-    """The progress line, drawn several times a second until it is stopped and removed.
-
-    Args:
-        say: Function that returns the current content.
-    """
+    """The progress line, drawn several times a second until it is stopped and removed."""
 
     def __init__(self, say: Callable[[], ProgressText]) -> None:
         from rich.console import Console

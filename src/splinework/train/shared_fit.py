@@ -33,14 +33,6 @@ def fit_together(
 
     Rows in memory are prepared by each process; a source is read by process 0 once, and then each reads its own part of it.
 
-    Args:
-        model: The network.
-        x: The rows, or a source.
-        y: Their targets.
-        options: The options.
-        prepared: The function that checks the rows and makes the objective.
-        conduct: The function that fits the model to them.
-
     Raises:
         ConfigError: If the processes were given different things.
         SplineworkError: If a process has ended.

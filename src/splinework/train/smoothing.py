@@ -108,13 +108,7 @@ def _penalty_matrices(table: BasisTable) -> Tensor:
 
 
 def smooth_edges(run: TrainingRun, objective: Objective, optimiser: Optimiser) -> Objective:
-    """Estimates the smoothing parameters by REML and fits with them; returns the objective with this penalty.
-
-    Args:
-        run: The fit in progress.
-        objective: The rows and the model, converged without smoothing.
-        optimiser: A second-order method.
-    """
+    """Estimates the smoothing parameters by REML and fits with them; returns the objective with this penalty."""
     model = _with_enough_intervals(objective)
     plain = replace(objective, penalties=tuple(p for p in objective.penalties if not isinstance(p, Smoothing)))
     optimiser = without_jump_penalty(optimiser)

@@ -13,7 +13,7 @@ from splinework.interpret.scores import attribution
 from splinework.nn.checkpoint import load, save
 from splinework.nn.network import KAN
 from tests.contracts.cases import normal
-from tests.families import every
+from tests.families import every, raising
 from tests.interpret.edit.cases import (
     distance,
     every_family,
@@ -194,10 +194,8 @@ def test_auto_swap_untangles_crossed_connections():
 )
 def test_a_wrong_argument_is_refused_with_the_way_out(edit, words):
     model = masked([2, 3, (2, 1), 2])
-    with pytest.raises(ConfigError) as caught:
+    with raising(ConfigError, words):
         edit(model)
-    for word in words:
-        assert word in str(caught.value)
 
 
 def test_axioms_are_refused_by_name():

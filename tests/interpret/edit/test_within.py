@@ -12,6 +12,7 @@ from splinework.nn.convolution import KANConv2d
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from tests.contracts.cases import normal, relative_distance, seeded
+from tests.families import raising
 
 DOUBLE = {"dtype": torch.float64}
 
@@ -172,10 +173,8 @@ def test_what_is_frozen_stays_frozen_and_what_is_not_reached_stays():
     ],
 )
 def test_a_wrong_call_is_refused_with_the_way_out(options, told):
-    with pytest.raises(ConfigError) as caught:
+    with raising(ConfigError, told):
         adapt_within(**{"module": KANLayer(2, 1), "run": lambda copy: copy(torch.ones(3, 2)), **options})
-    for word in told:
-        assert word in str(caught.value)
 
 
 def test_activations_that_are_no_numbers_are_refused():

@@ -32,7 +32,6 @@ def fitted(x, y, library=LIBRARY):
 
 @pytest.mark.parametrize("name", [f.name for f in LIBRARY])
 def test_a_planted_function_is_found_whatever_its_constants(name):
-    """Measured by benchmarks/bench_edges.py over many draws of each function; here 3."""
     for seed in range(3):
         x, y, _ = curve(name, seed)
         best = fitted(x, y)[0]

@@ -159,29 +159,10 @@ def test_axioms_that_are_only_verified_demand_nothing(texts, why, severity):
 
 
 FUNCTIONS = [
-    *(
-        "x + y",
-        "x - y",
-        "x*y",
-        "x**2 + y**2",
-        "exp(-x**2 - y**2)",
-        "sin(pi*x)*y",
-        "x**3 + t",
-        "exp(x) + t**2",
-        "sqrt(x**2 + 0.1) - y**2",
-    ),
-    *(
-        "x",
-        "t",
-        "x*y*t",
-        "cos(pi*x) + cos(pi*y)",
-        "softplus(9*x)",
-        "sigmoid(x - y) + t",
-        "(x - y)**2 + t",
-        "tanh(x + y)",
-        "x**2 - y**2",
-    ),
-]
+    "x + y", "x - y", "x*y", "x**2 + y**2", "exp(-x**2 - y**2)", "sin(pi*x)*y", "x**3 + t", "exp(x) + t**2",
+    "sqrt(x**2 + 0.1) - y**2", "x", "t", "x*y*t", "cos(pi*x) + cos(pi*y)", "softplus(9*x)", "sigmoid(x - y) + t",
+    "(x - y)**2 + t", "tanh(x + y)", "x**2 - y**2",
+]  # fmt: skip
 CANDIDATES = [
     *(
         "positive(domain={x: (0, 1)})",
@@ -202,27 +183,16 @@ CANDIDATES = [
     *(f"monotone({name}, increasing=False)" for name in NAMES),
     *("monotone(x, domain={x: (0, 1)})", "monotone(x, increasing=False, domain={x: (-1, 0)})"),
     *(
-        "periodic(x, period=2)",
-        "periodic(x, period=1)",
-        "periodic(y, period=2)",
-        "periodic(t, period=4)",
+        "periodic(x, period=2)", "periodic(x, period=1)", "periodic(y, period=2)", "periodic(t, period=4)",
         "even(t, centre=1)",
     ),
     *("symmetric(x, y)", "antisymmetric(x, y)", "invariant(sign, x, y)", "invariant(rotation, x, y)", "additive()"),
     *(
-        "invariant(translation, x, y)",
-        "no_interaction(x, y)",
-        "no_interaction(x, t)",
-        "additive((x, y), (t,))",
+        "invariant(translation, x, y)", "no_interaction(x, y)", "no_interaction(x, t)", "additive((x, y), (t,))",
         "positive()",
     ),
     *(
-        "bounded(-1, 1)",
-        "bounded(-2, 2)",
-        "bounded(0, 1)",
-        "bounded(upper=4)",
-        "lipschitz(1)",
-        "lipschitz(2, x)",
+        "bounded(-1, 1)", "bounded(-2, 2)", "bounded(0, 1)", "bounded(upper=4)", "lipschitz(1)", "lipschitz(2, x)",
         "lipschitz(4)",
     ),
     *(
@@ -238,7 +208,7 @@ CANDIDATES = [
         "initial(t, value=x**2 + y**2, rate=0)",
     ),
     *("integral(0)", "integral(16/3)", "integral(8)", "asymptote(x, side=right)", "asymptote(y, kind=linear)"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("formula", FUNCTIONS)

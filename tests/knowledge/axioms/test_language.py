@@ -155,15 +155,8 @@ def _reads_or_refuses(text: str) -> None:
             "a" * 30_000,
         ),
         *(
-            "monotone(**a)",
-            "monotone(*a)",
-            "monotone(a, a=1, a=2)",
-            "bounded({})",
-            "disc(('x',), (0,), 1)",
-            "",
-            " ",
-            "\n",
-            "#",
+            "monotone(**a)", "monotone(*a)", "monotone(a, a=1, a=2)", "bounded({})", "disc(('x',), (0,), 1)", "",
+            " ", "\n", "#",
         ),
         *(
             "boundary(disc(5, 6, 7))",
@@ -172,11 +165,7 @@ def _reads_or_refuses(text: str) -> None:
             "boundary(monotone(x))",
         ),
         *(
-            "monotone(f'a')",
-            "monotone(b'a')",
-            "monotone(a.b)",
-            "monotone(a[0])",
-            "monotone(lambda: a)",
+            "monotone(f'a')", "monotone(b'a')", "monotone(a.b)", "monotone(a[0])", "monotone(lambda: a)",
             "monotone(a := 3)",
         ),
         *(
@@ -186,21 +175,11 @@ def _reads_or_refuses(text: str) -> None:
             "boundary({'x': (1, 0)})",
         ),
         *(
-            "boundary({[]: 1})",
-            "boundary({'x': (0, 1), 'x': (1, 2)})",
-            "monotone(a",
-            "a when",
-            "a > b when c == d",
-            "a == b == c",
-            "a < b > c",
-            "d f/d",
-            "f(x) ==",
-            "f(x) == g when",
-            "a and b",
-            "a == 1 when b = 2",
+            "boundary({[]: 1})", "boundary({'x': (0, 1), 'x': (1, 2)})", "monotone(a", "a when", "a > b when c == d",
+            "a == b == c", "a < b > c", "d f/d", "f(x) ==", "f(x) == g when", "a and b", "a == 1 when b = 2",
         ),
     ],
-)
+)  # fmt: skip
 def test_hostile_texts_are_refused(text):
     with pytest.raises((ConfigError, FormulaError)):
         parse_axiom(text)

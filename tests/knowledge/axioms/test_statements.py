@@ -211,46 +211,14 @@ def test_a_differential_equation_is_told_from_a_law():
     st.lists(
         st.sampled_from(
             [
-                "x",
-                "y",
-                "f",
-                "u",
-                "z",
-                "u_x",
-                "z_xy",
-                "d",
-                "d2",
-                "/",
-                "(",
-                ")",
-                ",",
-                "+",
-                "-",
-                "*",
-                "**",
-                "==",
-                "=",
-                ">=",
-                "<",
-                "when",
-                "and",
-                "1",
-                "0.5",
-                "s",
-                "sin",
-                "pi",
-                "x2",
-                "[",
-                ".",
-                "'",
-                "^",
-                "é",
+                "x", "y", "f", "u", "z", "u_x", "z_xy", "d", "d2", "/", "(", ")", ",", "+", "-", "*", "**", "==",
+                "=", ">=", "<", "when", "and", "1", "0.5", "s", "sin", "pi", "x2", "[", ".", "'", "^", "é",
             ]
         ),
         max_size=14,
     ).map(" ".join)
     | st.text(max_size=40)
-)
+)  # fmt: skip
 def test_any_text_is_a_statement_or_a_formula_error(text):
     try:
         statement = resolve(text, ["x", "y"], ["z"])

@@ -263,15 +263,12 @@ def test_an_odd_fit_is_odd_whatever_the_mean_of_the_rows(shape):
         *(
             pytest.param(text, marks=pytest.mark.slow)
             for text in (
-                "bounded(0, 3)",
-                "monotone(age, strength=soft)",
-                "bounded(lower=0, strength=soft)",
-                "additive(strength=soft)",
-                "convex(dose, strength=soft)",
+                "bounded(0, 3)", "monotone(age, strength=soft)", "bounded(lower=0, strength=soft)",
+                "additive(strength=soft)", "convex(dose, strength=soft)",
             )
         ),
     ],
-)
+)  # fmt: skip
 @pytest.mark.slow
 def test_a_true_axiom_makes_a_fit_of_noisy_rows_no_worse(axiom):
     random = np.random.default_rng(0)

@@ -208,14 +208,9 @@ def test_web_sockets_and_other_methods_are_refused(kept):
 # ---------------------------------------------------------------------------------------------------- files
 
 OUTSIDE = [
-    "../m.safetensors",
-    "/tmp/m.safetensors",
-    "a/../../m.safetensors",
-    "link/m.safetensors",
-    "..",
-    "C:\\m.safetensors",
-    "~/m.safetensors",
-]
+    "../m.safetensors", "/tmp/m.safetensors", "a/../../m.safetensors", "link/m.safetensors", "..",
+    "C:\\m.safetensors", "~/m.safetensors",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -22,15 +22,7 @@ from splinework.report.plot import (
 )
 from splinework.report.plot.splines import plot_spline
 from splinework.report.plot.style import new_figure, shown_name
-
-
-@dataclass(frozen=True)
-class Step:
-    number: int
-    stage: str
-    rmse_train: float
-    rmse_validation: float = float("nan")
-    seconds: float = 0.0
+from tests.report.pages import Step
 
 
 @dataclass(frozen=True)

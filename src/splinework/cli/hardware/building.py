@@ -27,14 +27,7 @@ def build(
     rest: Callable[[Any], Mapping[str, Any]],
     lines: Callable[[Mapping[str, Any]], Sequence[str]],
 ) -> int:
-    """Builds an artefact and prints its results; returns the exit code.
-
-    Args:
-        order: The options common to all artefacts.
-        recipe: Function that makes the recipe, as far as it is known before the model and the rows are read.
-        rest: Function from the requested shape to the other fields of the recipe.
-        lines: Function from the figures to lines of output.
-    """
+    """Builds an artefact and prints its results; returns the exit code."""
     order.check()
     with Stages(quiet=order.quiet) as stages:
         stages.stage("loading the model", after=1.0)

@@ -118,10 +118,6 @@ class LocalisationSet(Recipe):
     def spectrum(self, values: list[float], *, phase: float) -> tuple[Floats, Floats]:
         """All states of one chain.
 
-        Args:
-            values: Values of `parameters()`.
-            phase: Phase φ.
-
         Returns:
             Energies and D = -log I / log N, shape (sites,) each.
         """

@@ -22,11 +22,6 @@ def system_names() -> tuple[str, ...]:
 def system(name: str, *, end: float | None = None, points: int | None = None) -> OdeSet:
     """A system by its name.
 
-    Args:
-        name: One of `system_names()`.
-        end: Final time of a trajectory, if not the default.
-        points: Number of rows of a trajectory, if not the default.
-
     Raises:
         DataError: If the name is unknown; the message suggests similar ones.
         ConfigError: If a number is out of range, or `end` is too late for a chaotic system.

@@ -204,9 +204,5 @@ def device_of(document: dict[str, Any]) -> FpaaDevice:
 
 
 def save_fpaa(document: dict[str, Any], path: str | Path) -> None:
-    """Writes a document atomically.
-
-    Raises:
-        FileError: If the file cannot be written.
-    """
+    """Writes a document atomically."""
     write_json(Path(path), document)

@@ -169,11 +169,7 @@ class RetentionLaw:
         return float(self.years * np.exp(self.activation / BOLTZMANN_OVER_CHARGE * inverse))
 
     def kept(self, years: float, celsius: float) -> float:
-        """The share of the charge that remains after a number of years at a temperature in °C.
-
-        Raises:
-            ConfigError: If the years are negative.
-        """
+        """The share of the charge that remains after a number of years at a temperature in °C."""
         if years < 0:
             raise ConfigError(f"years must not be negative, got {years}.")
         return float(np.exp(-years / self.lifetime(celsius)))

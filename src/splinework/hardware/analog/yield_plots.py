@@ -35,10 +35,6 @@ def plot_yield(found: YieldResult) -> Axes:
 def plot_conditions(rows: Sequence[YieldAtCondition], by: Literal["celsius", "years"]) -> Axes:
     """Draws a metric against temperature or years: mean and central 90 % of chips, with and without calibration.
 
-    Args:
-        rows: Result of `over_temperature` or `over_years`.
-        by: The condition on the horizontal axis.
-
     Raises:
         DataError: If there are no rows.
     """

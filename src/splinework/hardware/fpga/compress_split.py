@@ -25,13 +25,7 @@ _MAX_OFFSETS = 8  # Tried per table; more cost time and save little
 
 @dataclass(frozen=True, eq=False)
 class OperandTable:
-    """An operand of a sum before it is split into bits.
-
-    Attributes:
-        address: Address bits, the lowest first.
-        values: Value at each address.
-        care: Flags of the addresses that occur.
-    """
+    """An operand of a sum before it is split into bits."""
 
     address: tuple[CodeBit, ...]
     values: Integers

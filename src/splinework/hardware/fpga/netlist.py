@@ -68,11 +68,7 @@ class Module:
 
 
 def read_netlist(path: Path) -> dict[str, Module]:
-    """All modules of a file written by `write_json`, by their names in the source.
-
-    Raises:
-        FileError: If the file cannot be read.
-    """
+    """All modules of a file written by `write_json`, by their names in the source."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         modules = {module.name: module for module in (module_of(*each) for each in content["modules"].items())}

@@ -36,16 +36,9 @@ from splinework.hardware.integer import IntegerModel
 from splinework.hardware.reach import Reach, reach
 
 __all__ = [
-    "Adder",
-    "CircuitLayer",
-    "CircuitNode",
-    "CircuitTable",
-    "CodeBit",
-    "FpgaDesign",
-    "FpgaOptions",
-    "design",
+    "Adder", "CircuitLayer", "CircuitNode", "CircuitTable", "CodeBit", "FpgaDesign", "FpgaOptions", "design",
     "raw_rows",
-]
+]  # fmt: skip
 
 _MAX_TABLE_BITS = 1 << 22
 """Largest total size of all tables in bits; synthesis of more takes hours, and no supported device holds them."""

@@ -267,9 +267,6 @@ class NeuronForms:
         """The word that holds the total sum and on which alone the outputs depend.
 
         The golden tables are given by input, indexed by the code's bits as an unsigned number.
-
-        Raises:
-            Unproved: If there is no such word.
         """
         whole = AdditiveForm({(i,): values for i, values in golden.items()}).plus(AdditiveForm({(): np.array(bias)}))
         ends = self.ends(whole)

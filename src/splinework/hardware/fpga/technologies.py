@@ -165,9 +165,6 @@ TECHNOLOGIES: Final[Mapping[str, FpgaTechnology]] = MappingProxyType(
 def technology_of(name: str | FpgaTechnology) -> FpgaTechnology:
     """The technology with a name.
 
-    Raises:
-        ConfigError: If the name is unknown.
-
     Example:
         >>> technology_of("ecp5").title
         'Lattice ECP5 LFE5U-85F'

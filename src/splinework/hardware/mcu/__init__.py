@@ -6,13 +6,6 @@ from splinework.hardware.mcu.options import McuOptions
 from splinework.hardware.mcu.verify import McuVerification, ProcessorRun, read_artefact, verify_mcu
 
 __all__ = [
-    "McuCost",
-    "McuOptions",
-    "McuVerification",
-    "ProcessorRun",
-    "mcu",
-    "measure",
-    "read_artefact",
-    "verify_mcu",
+    "McuCost", "McuOptions", "McuVerification", "ProcessorRun", "mcu", "measure", "read_artefact", "verify_mcu",
     "write_mcu",
-]
+]  # fmt: skip

@@ -76,11 +76,7 @@ PROCESSORS: Final = {
 
 
 def processors(names: Iterable[str] | None = None) -> list[Processor]:
-    """The processors with some names; None means all.
-
-    Raises:
-        ConfigError: If a name is unknown.
-    """
+    """The processors with some names; None means all."""
     for name in names or ():
         if name not in PROCESSORS:
             raise ConfigError(f"a processor is one of {', '.join(PROCESSORS)}, got {name!r}.")

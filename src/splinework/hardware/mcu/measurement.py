@@ -117,16 +117,6 @@ def cost(
 ) -> McuCost:
     """Measures a C function.
 
-    Args:
-        where: The processor.
-        files: Source files by name.
-        own: Name of the file with the function.
-        declared: Lines of C before the probe, such as its data.
-        probe: The function to measure.
-        calls: Number of rows.
-        level: Optimisation level.
-        strict: Whether warnings in the file are errors.
-
     Raises:
         FileError: If it does not compile or does not run.
         ConfigError: If a tool is missing.

@@ -55,14 +55,7 @@ class ProcessorRun:
 
 @dataclass(frozen=True)
 class McuVerification:
-    """The result of a verification.
-
-    Attributes:
-        name: Name of the network in C.
-        runs: Comparison on each processor.
-        skipped: Reason for each skipped processor.
-        tools: Versions of the programs used.
-    """
+    """The result of a verification."""
 
     name: str
     runs: tuple[ProcessorRun, ...]

@@ -26,36 +26,10 @@ if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.interpret.edit.removal import remove_edge, remove_input, remove_node
 
 __all__ = [
-    "Edited",
-    "adapt",
-    "adapt_within",
-    "auto_swap",
-    "change",
-    "coarsen",
-    "connection_cost",
-    "deepen",
-    "elevate",
-    "fix",
-    "free",
-    "freeze",
-    "group_inputs",
-    "insert",
-    "merge",
-    "permute",
-    "prune",
-    "raise_degree",
-    "refine",
-    "remove_edge",
-    "remove_input",
-    "remove_node",
-    "split",
-    "swap",
-    "to_product",
-    "to_splines",
-    "to_sum",
-    "unfreeze",
-    "widen",
-    "without_edges",
-]
+    "Edited", "adapt", "adapt_within", "auto_swap", "change", "coarsen", "connection_cost", "deepen", "elevate",
+    "fix", "free", "freeze", "group_inputs", "insert", "merge", "permute", "prune", "raise_degree", "refine",
+    "remove_edge", "remove_input", "remove_node", "split", "swap", "to_product", "to_splines", "to_sum", "unfreeze",
+    "widen", "without_edges",
+]  # fmt: skip
 
 __getattr__ = lazy(__name__)

@@ -119,12 +119,6 @@ def unconstrained(model: KAN, verb: str) -> KAN:
 def check_paths(model: KAN, x: Tensor, keep: Sequence[Tensor], what: str) -> None:
     """Checks that every output that varies on x still has a path from an input.
 
-    Args:
-        model: The network.
-        x: Data in raw units.
-        keep: Mask of the edges that stay, for every layer.
-        what: The edit, for the message.
-
     Raises:
         ConfigError: If an output is cut off.
     """

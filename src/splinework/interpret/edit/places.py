@@ -13,11 +13,7 @@ Node = tuple[int, int]
 
 
 def input_of(model: KAN, place: Any) -> int:
-    """Index of an input given by index or name.
-
-    Raises:
-        ConfigError: If there is none.
-    """
+    """Index of an input given by index or name."""
     return _index(place, model.config.input_names, "input")
 
 
@@ -70,11 +66,7 @@ def hidden_of(model: KAN, place: Any, kinds: str = "sums products") -> Node:
 
 
 def hidden_layer_of(model: KAN, layer: Any) -> int:
-    """Index of a hidden layer of nodes, from 1.
-
-    Raises:
-        ConfigError: If there is none.
-    """
+    """Index of a hidden layer of nodes, from 1."""
     known = range(1, len(model.config.nodes) - 1)
     if not known:
         raise ConfigError(f"the model has no hidden layer, got {layer!r:.80}; deepen it first.")

@@ -17,14 +17,8 @@ if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.interpret.importance.table import importance
 
 __all__ = [
-    "ablation_scores",
-    "effects",
-    "explain",
-    "importance",
-    "interactions",
-    "pair_surface",
-    "permutation_importance",
+    "ablation_scores", "effects", "explain", "importance", "interactions", "pair_surface", "permutation_importance",
     "sobol_indices",
-]
+]  # fmt: skip
 
 __getattr__ = lazy(__name__)

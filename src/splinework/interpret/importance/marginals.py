@@ -12,11 +12,7 @@ from splinework.interpret.importance.row_function import Floats, RowFunction
 @final
 @dataclass(frozen=True)
 class InputDistributions:
-    """The distributions of the inputs of a function in its rows, each taken alone.
-
-    Attributes:
-        function: The function with its rows.
-    """
+    """The distributions of the inputs of a function in its rows, each taken alone."""
 
     function: RowFunction
 

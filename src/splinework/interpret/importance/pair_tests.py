@@ -46,13 +46,7 @@ class PairTests:
         self.own = [self._polynomials(columns, self.degree) for columns in function.columns]
 
     def p_values(self, i: int, j: int, *, acts: bool) -> Floats:
-        """The p-value of the interaction of two inputs, for each output.
-
-        Args:
-            i: One input.
-            j: The other one.
-            acts: Whether the function has an interaction of them, which is taken out first.
-        """
+        """The p-value of the interaction of two inputs, for each output."""
         residuals = self.function.residuals(self._without(i, j) if acts else self.function(self.x), self.y)
         found = [a * b for a, b in product(self.own[i].T, self.own[j].T)]
         if not found:

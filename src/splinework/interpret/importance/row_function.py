@@ -90,11 +90,7 @@ class RowFunction:
         return self.targets(y, len(outputs)) - outputs if self.slope is None else -self.slope(outputs, y)
 
     def place(self, name: str | int) -> int:
-        """The index of an input, given by name or index.
-
-        Raises:
-            ConfigError: If there is no such input.
-        """
+        """The index of an input, given by name or index."""
         if isinstance(name, str) and name in self.inputs:
             return self.inputs.index(name)
         if isinstance(name, int) and not isinstance(name, bool) and 0 <= name < len(self.inputs):

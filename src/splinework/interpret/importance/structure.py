@@ -24,9 +24,6 @@ Block = frozenset[int]
 def additive_blocks(network: KAN) -> list[set[Block]]:
     """The sets of inputs of which each output is a sum of functions, `f(x) = Σ_A f_A(x_A)`.
 
-    Args:
-        network: The network, without a frame.
-
     >>> additive_blocks(KAN([3, 1]))[0] == {frozenset({0}), frozenset({1}), frozenset({2})}
     True
     """

@@ -152,14 +152,7 @@ class StructuredFit:
 
 
 def evidence(problem: Problem, fit: StructuredFit | None, level: float, tolerance: float) -> Evidence:
-    """The test of a structured model against polynomials of all inputs.
-
-    Args:
-        problem: The rows.
-        fit: The model with the structure; None if there is none.
-        level: The probability at which it is rejected if the structure holds.
-        tolerance: The largest effect that counts as none.
-    """
+    """The test of a structured model against polynomials of all inputs."""
     if fit is None:
         return Evidence(1.0, 0.0, 0.0, False)
     n, p = fit.columns.shape

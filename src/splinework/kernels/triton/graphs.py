@@ -53,11 +53,7 @@ def capture(run: Run, inputs: Sequence[Tensor]) -> Run:
 
 
 class Recordings:
-    """The recorded calls of this process, by what they were called with.
-
-    Args:
-        recorder: `capture`, or another function with its arguments.
-    """
+    """The recorded calls of this process, by what they were called with."""
 
     def __init__(self, recorder: Callable[[Run, Sequence[Tensor]], Run]) -> None:
         self._recorder = recorder

@@ -105,16 +105,7 @@ class DataEvidence:
     def one_sign(
         self, axiom: Axiom, i: int, order: int, sign: float, share: float, description: str
     ) -> list[SuggestedAxiom]:
-        """The axiom if differences along an input have one sign, apart from a small share of their size.
-
-        Args:
-            axiom: The axiom that the sign would support.
-            i: The input.
-            order: The order of the differences.
-            sign: The expected sign.
-            share: The largest share of the differences that may have the opposite sign.
-            description: The violation in words.
-        """
+        """The axiom if differences along an input have one sign, apart from a small share of their size."""
         far, near = self.differences(i, order, LONG_STEP), self.differences(i, order, SHORT_STEP)
         wrong = np.maximum(-sign * far, 0)
         small = is_small(wrong, -sign * far) and upper_rms(wrong) < share * lower_rms(far)

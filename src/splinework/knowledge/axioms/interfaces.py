@@ -13,19 +13,6 @@ from splinework.knowledge.axioms.verify.integer import Codes
 from splinework.knowledge.axioms.verify.subject import Subject
 
 __all__ = [
-    "Argument",
-    "AxiomPenalty",
-    "Claim",
-    "ClaimResult",
-    "Codes",
-    "DataEvidence",
-    "Define",
-    "Draft",
-    "EdgeRules",
-    "Environment",
-    "Fact",
-    "LinearCondition",
-    "PenaltyContext",
-    "Subject",
-    "SuggestedAxiom",
-]
+    "Argument", "AxiomPenalty", "Claim", "ClaimResult", "Codes", "DataEvidence", "Define", "Draft", "EdgeRules",
+    "Environment", "Fact", "LinearCondition", "PenaltyContext", "Subject", "SuggestedAxiom",
+]  # fmt: skip

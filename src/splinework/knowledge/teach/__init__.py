@@ -18,22 +18,9 @@ if TYPE_CHECKING:  # what `lazy` reads, too; `transfer` and `distil` are modules
     from splinework.knowledge.teach.transfer import TransferResult
 
 __all__ = [
-    "DistillationResult",
-    "EquationSolution",
-    "FeaturedResult",
-    "Identifiability",
-    "InformedResult",
-    "QueryPoints",
-    "Suggestion",
-    "Teacher",
-    "TeacherKAN",
-    "TransferResult",
-    "aligned_edges",
-    "identifiable",
-    "marginalised",
-    "randomised",
-    "solve_equations",
-    "suggest",
-]
+    "DistillationResult", "EquationSolution", "FeaturedResult", "Identifiability", "InformedResult", "QueryPoints",
+    "Suggestion", "Teacher", "TeacherKAN", "TransferResult", "aligned_edges", "identifiable", "marginalised",
+    "randomised", "solve_equations", "suggest",
+]  # fmt: skip
 
 __getattr__ = lazy(__name__)

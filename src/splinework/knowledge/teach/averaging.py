@@ -29,9 +29,6 @@ KNOT_TOLERANCE = 1e-9
 def average_networks(models: Sequence[KAN]) -> KAN | None:
     """The mean network, or None where the networks cannot stand side by side.
 
-    Args:
-        models: Networks of one config and the same scalings, in float64, with sums as nodes.
-
     Returns:
         A network that gives the mean of theirs in network units, to rounding. None if degrees or the ends of the first grids
         differ, or their knots together are too many.

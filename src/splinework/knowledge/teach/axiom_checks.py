@@ -100,14 +100,7 @@ class AxiomChecker:
     def statuses(
         self, spoken: CheckedFormulas, axioms: Sequence[Axiom], budget: float, *, counted: bool = True
     ) -> dict[str, str] | None:
-        """The status of each axiom, by its text; None where one is broken or cannot be decided.
-
-        Args:
-            spoken: The formulas.
-            axioms: Those that must hold.
-            budget: Most seconds for proofs.
-            counted: Whether what is broken counts.
-        """
+        """The status of each axiom, by its text; None where one is broken or cannot be decided."""
         model = _model(spoken, self.subject)
         subject = self._subject(spoken, model)
         if not _defined(spoken, subject, N_POINTS):

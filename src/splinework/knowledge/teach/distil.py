@@ -120,13 +120,7 @@ def distil(
 
 
 class _Distillation:
-    """The distillation of one student.
-
-    Args:
-        teacher: The teacher.
-        sampler: Source of query points; a part of its rows is held out.
-        progress: Whether fits show progress.
-    """
+    """The distillation of one student."""
 
     def __init__(self, teacher: BlackBox, sampler: Sampler, progress: bool) -> None:
         self.teacher, self.sampler, self.points, self.rng = teacher, sampler, sampler.points, sampler.rng

@@ -26,11 +26,6 @@ def smooth_rows(model: KAN, rows: GivenRows, options: TrainingOptions) -> GivenR
     """Points and a smooth estimate there; None where the rows have hardly any noise, or the user's options say how to fit them.
 
     Rows are noisy where the process says that one of them is more uncertain than the function, as for fits without axioms.
-
-    Args:
-        model: The user's network, unchanged.
-        rows: The rows, in raw units.
-        options: Those of the fit.
     """
     usual, (inputs, outputs) = TrainingOptions(), (rows.x.shape[1], rows.y.shape[1])
     kept = ("steps", "starts", "grids", "optimiser", "degree")

@@ -45,14 +45,7 @@ SPREAD_RANGE = (0.6, 1.4)
 @final
 @dataclass(frozen=True)
 class TeacherEdge:
-    """A living edge of a teacher: `factor · name(x) + constant` of its node x in [-1, 1].
-
-    Attributes:
-        layer: Number of the layer, from 0.
-        i: Its input.
-        j: Its sum.
-        name: One of `EDGE_FUNCTIONS`.
-    """
+    """A living edge of a teacher: `factor · name(x) + constant` of its node x in [-1, 1]."""
 
     layer: int
     i: int

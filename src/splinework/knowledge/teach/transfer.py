@@ -158,16 +158,7 @@ def transfer(
 
 @dataclass(frozen=True)
 class _RecipeComparison:
-    """One simulator, one set of measurements, any recipe.
-
-    Attributes:
-        source: The simulator's model, in float64.
-        anchors: Simulated rows in its network units.
-        x: Measurements in raw units.
-        y: Their outputs.
-        seed: Seed of networks fitted to measurements.
-        progress: Whether their fits show progress.
-    """
+    """One simulator, one set of measurements, any recipe."""
 
     source: KAN
     anchors: Tensor

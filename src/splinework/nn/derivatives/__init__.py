@@ -9,14 +9,6 @@ from splinework.nn.derivatives.propagation import LayerSeries, Model, SeriesMode
 from splinework.nn.derivatives.series import Monomial, Series, powers
 
 __all__ = [
-    "LayerSeries",
-    "Model",
-    "Monomial",
-    "Series",
-    "SeriesModel",
-    "edge_sums",
-    "jet",
-    "partials",
-    "powers",
+    "LayerSeries", "Model", "Monomial", "Series", "SeriesModel", "edge_sums", "jet", "partials", "powers",
     "record_layers",
-]
+]  # fmt: skip

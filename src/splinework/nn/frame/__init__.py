@@ -14,19 +14,6 @@ from splinework.nn.frame.framed import (
 from splinework.nn.frame.regions import Box, Difference, Disc, Intersection, Region, Union
 
 __all__ = [
-    "Box",
-    "Difference",
-    "Disc",
-    "Expression",
-    "Frame",
-    "FramedKAN",
-    "Intersection",
-    "Region",
-    "Union",
-    "frame_from_dict",
-    "frame_of",
-    "hidden_names",
-    "identifiers",
-    "network_of",
-    "with_features",
-]
+    "Box", "Difference", "Disc", "Expression", "Frame", "FramedKAN", "Intersection", "Region", "Union",
+    "frame_from_dict", "frame_of", "hidden_names", "identifiers", "network_of", "with_features",
+]  # fmt: skip

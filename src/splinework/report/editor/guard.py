@@ -33,13 +33,7 @@ HEADERS: Final = (
 
 @final
 class Guard:
-    """The application behind the checks.
-
-    Args:
-        app: The application; it sees paths without the token.
-        token: First part of every path.
-        port: The port that the server listens on.
-    """
+    """The application behind the checks."""
 
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
         self.app, self.token = app, token

@@ -68,13 +68,7 @@ def difference(before: Floats, after: Floats) -> float | None:
 
 
 def comparison(session: EditSession, first: int, second: int) -> dict[str, Any]:
-    """Two states side by side: errors, sizes, the largest change, the curve of each input, and the edges that both have.
-
-    Args:
-        session: The session.
-        first: Number of a state.
-        second: Number of another one.
-    """
+    """Two states side by side: errors, sizes, the largest change, the curve of each input, and the edges that both have."""
     steps = [session.steps[session.number(each)] for each in (first, second)]
     models = [step.model for step in steps]
     values = [outputs(session, model) for model in models]

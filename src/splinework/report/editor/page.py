@@ -22,11 +22,7 @@ def page(name: str) -> str:
 
 
 def script(entry: str) -> str:
-    """All scripts as one module.
-
-    Args:
-        entry: The script that begins: `page` or `notebook`.
-    """
+    """All scripts as one module."""
     parts = [_EXPORT.sub("", _IMPORT.sub("", own(f"{name}.js") + "\n")).strip() for name in (*SCRIPTS, entry)]
     return "\n\n".join([bundled("dom", "format", "chart", "network"), *parts]) + "\n"
 

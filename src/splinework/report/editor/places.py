@@ -20,9 +20,6 @@ class FileExists(FileError):
 class WorkingFolder:
     """The one folder into which a session writes.
 
-    Args:
-        folder: The folder.
-
     >>> import tempfile
     >>> folder = WorkingFolder(tempfile.mkdtemp())
     >>> folder.place("model.safetensors", (".safetensors",)).name
@@ -34,11 +31,6 @@ class WorkingFolder:
 
     def place(self, name: Any, suffixes: tuple[str, ...], *, replace: bool = False) -> Path:
         """The path of a file to be written.
-
-        Args:
-            name: Its path in the folder, as a request gives it.
-            suffixes: Suffixes, one of which it must have.
-            replace: Whether an existing file may be replaced.
 
         Raises:
             FileError: If the path leads out of the folder, there is no such subfolder, or the name has another suffix.

@@ -19,12 +19,7 @@ MAX_POINTS: Final = 120
 
 @final
 class Refit:
-    """One refit, in a thread of its own; its result becomes the next state of the session.
-
-    Args:
-        session: The session; until the end its state stays as it is.
-        call: The refit to make.
-    """
+    """One refit, in a thread of its own; its result becomes the next state of the session."""
 
     def __init__(self, session: EditSession, call: Call) -> None:
         self.session, self.call = session, call

@@ -38,14 +38,7 @@ CLOSING_SECONDS: Final = 5.0
 
 
 def editor_app(service: EditorService, *, token: str, port: int, close: Callable[[], None]) -> Guard:
-    """The application, behind its checks.
-
-    Args:
-        service: The service that answers the requests.
-        token: First part of every path.
-        port: The port that the server listens on.
-        close: Function that ends the server.
-    """
+    """The application, behind its checks."""
 
     async def shown(request: Request) -> Response:
         return HTMLResponse(page(service.session.name))

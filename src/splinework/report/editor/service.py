@@ -38,10 +38,6 @@ Json = dict[str, Any]
 class EditorService:
     """The questions and commands of a page, by name.
 
-    Args:
-        session: The session.
-        folder: The folder into which files may be written.
-
     Example:
         >>> import splinework as sw
         >>> service = EditorService(EditSession(sw.KAN([2, 3, 1])), ".")
@@ -72,10 +68,6 @@ class EditorService:
 
     def answer(self, name: str, request: Any) -> Json:
         """The answer to a request.
-
-        Args:
-            name: Name of the request, a key of `requests`.
-            request: Its arguments, an object.
 
         Raises:
             SplineworkError: If it is refused; nothing has changed then.

@@ -139,10 +139,6 @@ class EditSession:
     def edit(self, name: Any, arguments: Any) -> None:
         """Makes one edit; undone steps after the present state are dropped.
 
-        Args:
-            name: Name of the edit, one of `splinework.report.editor.verbs.VERBS`.
-            arguments: Its arguments, as JSON values.
-
         Raises:
             SplineworkError: If the edit is refused; the session is then as before.
         """
@@ -159,36 +155,20 @@ class EditSession:
             self.position += 1
 
     def undo(self) -> None:
-        """Goes back one step.
-
-        Raises:
-            ConfigError: If there is none.
-        """
+        """Goes back one step."""
         self.go(self.position - 1)
 
     def redo(self) -> None:
-        """Goes forward one step that was undone.
-
-        Raises:
-            ConfigError: If there is none.
-        """
+        """Goes forward one step that was undone."""
         self.go(self.position + 1)
 
     def go(self, position: Any) -> None:
-        """Goes to a state by its number; 0 is the starting model.
-
-        Raises:
-            ConfigError: If there is no such state.
-        """
+        """Goes to a state by its number; 0 is the starting model."""
         with self.lock:
             self.position = self.number(position)
 
     def number(self, position: Any) -> int:
-        """The number of a state.
-
-        Raises:
-            ConfigError: If there is no such state.
-        """
+        """The number of a state."""
         whole = isinstance(position, int) and not isinstance(position, bool)
         if not (whole and 0 <= position < len(self.steps)):
             raise ConfigError(f"there is no state {position!r:.40}; they are 0 to {len(self.steps) - 1}.")

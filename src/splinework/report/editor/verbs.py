@@ -151,13 +151,7 @@ class Call:
         return f"model = {verb.call}({', '.join(filter(None, parts))}){verb.member}"
 
     def run(self, model: KAN | FramedKAN, rows: Rows, **more: Any) -> Any:
-        """The answer of the function of the library.
-
-        Args:
-            model: The model to edit; unchanged.
-            rows: x and y.
-            more: Keywords that do not change the result, such as callbacks.
-        """
+        """The answer of the function of the library."""
         given = [rows[name] for name in self.rows.split(", ")] if self.rows and "=" not in self.rows else []
         named = {"x": rows["x"]} if "=" in self.rows else {}
         return function_of(VERBS[self.name].call)(model, *given, *self.positional, **named, **self.keywords, **more)
@@ -182,12 +176,6 @@ def function_of(call: str) -> Callable[..., Any]:
 
 def call_of(name: Any, arguments: Any, model: KAN | FramedKAN, rows: Rows) -> Call:
     """The edit that a request asks for.
-
-    Args:
-        name: Name of the edit.
-        arguments: Its arguments, as JSON values.
-        model: The model that it is about.
-        rows: The rows that there are.
 
     Raises:
         ConfigError: If there is no such edit, an argument is missing, unknown or of another kind, or the edit needs rows that the

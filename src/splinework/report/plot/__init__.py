@@ -22,20 +22,7 @@ from splinework.report.plot.modules import plot_structure
 from splinework.report.plot.pareto import plot_pareto
 
 __all__ = [
-    "Film",
-    "plot",
-    "plot_activations",
-    "plot_edges",
-    "plot_effect",
-    "plot_explanation",
-    "plot_fit",
-    "plot_grids",
-    "plot_history",
-    "plot_importance",
-    "plot_interactions",
-    "plot_pareto",
-    "plot_residual_histogram",
-    "plot_residuals",
-    "plot_structure",
-    "plot_surface",
-]
+    "Film", "plot", "plot_activations", "plot_edges", "plot_effect", "plot_explanation", "plot_fit", "plot_grids",
+    "plot_history", "plot_importance", "plot_interactions", "plot_pareto", "plot_residual_histogram",
+    "plot_residuals", "plot_structure", "plot_surface",
+]  # fmt: skip

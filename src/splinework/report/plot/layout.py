@@ -58,14 +58,7 @@ class _Stack:
 def lay_out(
     nodes: Sequence[Nodes], curves: Curves, *, boxes: bool, label_widths: Sequence[float] = ()
 ) -> DiagramLayout:
-    """Positions of the nodes and of the boxes of all active edges.
-
-    Args:
-        nodes: Nodes of every layer, inputs first.
-        curves: The active edges.
-        boxes: Whether edges have boxes.
-        label_widths: Total widths of the labels below and above.
-    """
+    """Positions of the nodes and of the boxes of all active edges."""
     layers = range(len(nodes) - 1)
     stacks = [_stack(curves, l) if boxes else _Stack([], [], [], 0, PITCH) for l in layers]
     pitch = 1.5 * min(stack.pitch for stack in stacks)  # boxes of one plot have similar sizes

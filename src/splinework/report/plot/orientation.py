@@ -39,12 +39,6 @@ def oriented(
     mirrored. Where functions meet at it, most of them shall look like what they are called: `sin`, and not `-sin`. Elsewhere what
     follows it rises with it: then an exponential is not drawn as a falling curve of falling curves. Sums that multiply keep their
     sign.
-
-    Args:
-        curves: Curves of the active edges.
-        nodes: The layers of nodes of the network.
-        functions: Edges that are functions.
-        numbers: Whether these are written with their numbers, so that they have to be drawn as they are.
     """
     if not curves.y.shape[1]:
         return curves

@@ -86,12 +86,7 @@ def tidy(ax: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
 
 
 def few_ticks(axis: Axis, ratio: float) -> None:
-    """Sets ticks at plain numbers such as 0.5, 1, 2 that do not overlap.
-
-    Args:
-        axis: A logarithmic axis.
-        ratio: Ratio of its ends.
-    """
+    """Sets ticks at plain numbers such as 0.5, 1, 2 that do not overlap."""
     if ratio > MAX_TICK_RATIO:
         return
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if ratio > 3 else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))

@@ -34,10 +34,6 @@ def svg(figure: Figure, name: str) -> str:
 
     Text remains searchable text in the page's font. Colours become CSS variables with the original colour as default, identifiers
     begin with `name`, and the size is in CSS pixels, 96 per inch.
-
-    Args:
-        figure: The figure.
-        name: Identifier of the figure, unique in the page.
     """
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}), warnings.catch_warnings():

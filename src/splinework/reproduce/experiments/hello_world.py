@@ -116,13 +116,7 @@ class HelloWorld(ex.Experiment):
 
 
 def fixed(model: sw.KAN, x: torch.Tensor, y: torch.Tensor) -> tuple[sw.KAN, list[str]]:
-    """Fixes each of three edges to its best function in turn; between, and at the end, what is left trains.
-
-    Args:
-        model: A network of shape [2, 1, 1].
-        x: Inputs.
-        y: Targets.
-    """
+    """Fixes each of three edges to its best function in turn; between, and at the end, what is left trains."""
     names: list[str] = []
     for edge in EDGES:
         names.append(sw.suggest(model, x, edge, rows=1)[0].name)

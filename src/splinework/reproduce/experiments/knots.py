@@ -24,14 +24,8 @@ Floats = NDArray[np.float64]
 THREE: Final = ("meridian_re", "meridian_im", "longitude")
 """The invariants on which the paper's formulas stand."""
 CONTINUOUS: Final = (
-    "volume",
-    "cusp_volume",
-    "longitude",
-    "meridian_re",
-    "meridian_im",
-    "meridian_length",
-    "determinant",
-)
+    "volume", "cusp_volume", "longitude", "meridian_re", "meridian_im", "meridian_length", "determinant",
+)  # fmt: skip
 """Columns among which relations are looked for."""
 KNOWN: Final = ("longitude", "cusp_volume", "meridian_im")
 """The cusp's area by its sides, which is twice its volume."""

@@ -26,14 +26,7 @@ VANISHES: Final = 1e-9
 @final
 @dataclass(frozen=True)
 class Motion:
-    """A motion with a known Lagrangian.
-
-    Attributes:
-        title: Name of the motion.
-        acceleration: Acceleration at positions and velocities.
-        expected: The Lagrangian, up to a factor.
-        published: Result of KAN 2.0.
-    """
+    """A motion with a known Lagrangian."""
 
     title: str
     acceleration: Callable[[Floats, Floats], Floats]

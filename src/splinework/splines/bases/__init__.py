@@ -11,23 +11,10 @@ from splinework.splines.bases.fourier import Fourier
 from splinework.splines.bases.gaussian_rbf import GaussianRBF
 
 __all__ = [
-    "ACTIVATIONS",
-    "BASES",
-    "DEFAULT_BASE",
-    "DEFAULT_BASIS",
-    "LINEAR_BASIS",
-    "Activation",
-    "BSpline",
-    "Basis",
-    "Chebyshev",
-    "Fourier",
-    "GaussianRBF",
-    "activation",
-    "basis_from_dict",
-    "make_basis",
-    "register_activation",
+    "ACTIVATIONS", "BASES", "DEFAULT_BASE", "DEFAULT_BASIS", "LINEAR_BASIS", "Activation", "BSpline", "Basis",
+    "Chebyshev", "Fourier", "GaussianRBF", "activation", "basis_from_dict", "make_basis", "register_activation",
     "register_basis",
-]
+]  # fmt: skip
 
 _B = TypeVar("_B", bound=Basis)
 BASES: dict[str, type[Basis]] = {}

@@ -12,19 +12,9 @@ from splinework.train.losses.likelihoods import Logistic, Poisson, Softmax
 from splinework.train.losses.regression import Absolute, Huber, Quantile, Squared
 
 __all__ = [
-    "LOSSES",
-    "Absolute",
-    "Custom",
-    "Huber",
-    "Logistic",
-    "Loss",
-    "Poisson",
-    "Quantile",
-    "Softmax",
-    "Squared",
-    "best_constant",
-    "make_loss",
-]
+    "LOSSES", "Absolute", "Custom", "Huber", "Logistic", "Loss", "Poisson", "Quantile", "Softmax", "Squared",
+    "best_constant", "make_loss",
+]  # fmt: skip
 
 LOSSES: dict[str, type[Loss]] = {
     recipe.name: recipe for recipe in (Squared, Huber, Absolute, Quantile, Poisson, Logistic, Softmax)

@@ -13,29 +13,10 @@ from splinework.train.optim.torch_optim import TorchOptimiser, torch_optimisers
 from splinework.train.optim.variable_projection import VariableProjection, solve_last_layer
 
 __all__ = [
-    "BFGS",
-    "LBFGS",
-    "OPTIMISERS",
-    "SCHEDULES",
-    "SSBFGS",
-    "Adam",
-    "AdamW",
-    "ConstantRate",
-    "CosineDecay",
-    "DampedLeastSquares",
-    "ExponentialDecay",
-    "LevenbergMarquardt",
-    "NewtonCG",
-    "OneCycle",
-    "Optimiser",
-    "SSBroyden",
-    "Schedule",
-    "Stepper",
-    "TorchOptimiser",
-    "VariableProjection",
-    "make_optimiser",
-    "solve_last_layer",
-]
+    "BFGS", "LBFGS", "OPTIMISERS", "SCHEDULES", "SSBFGS", "Adam", "AdamW", "ConstantRate", "CosineDecay",
+    "DampedLeastSquares", "ExponentialDecay", "LevenbergMarquardt", "NewtonCG", "OneCycle", "Optimiser", "SSBroyden",
+    "Schedule", "Stepper", "TorchOptimiser", "VariableProjection", "make_optimiser", "solve_last_layer",
+]  # fmt: skip
 
 OPTIMISERS: dict[str, type[Optimiser]] = {
     recipe.name: recipe

@@ -121,17 +121,9 @@ class MarquardtStepper(JumpPenaltyStepper):
 
     def state(self) -> dict[str, Any]:
         names = (
-            "damping",
-            "growth",
-            "exhausted",
-            "uses_qr",
-            "needs_qr",
-            "scale",
-            "ratio",
-            "weight",
-            "error",
+            "damping", "growth", "exhausted", "uses_qr", "needs_qr", "scale", "ratio", "weight", "error",
             "jump_size",
-        )
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
     def _moves(self, factor: DampedFactor, start: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

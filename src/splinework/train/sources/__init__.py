@@ -15,16 +15,8 @@ if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.train.sources.relations import RelationSource, relation
 
 __all__ = [
-    "ArraySource",
-    "BatchSource",
-    "Chunk",
-    "ParquetSource",
-    "RelationSource",
-    "Source",
-    "batches",
-    "memmap",
-    "parquet",
-    "relation",
-]
+    "ArraySource", "BatchSource", "Chunk", "ParquetSource", "RelationSource", "Source", "batches", "memmap",
+    "parquet", "relation",
+]  # fmt: skip
 
 __getattr__ = lazy(__name__)

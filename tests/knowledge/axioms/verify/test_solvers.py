@@ -17,13 +17,8 @@ from splinework.knowledge.axioms.verify.vnnlib import vnn_properties
 from splinework.nn.frame import Frame, FramedKAN
 
 TEXTS = [
-    "bounded(-0.3, 0.4)",
-    "monotone(x1)",
-    "convex(x1)",
-    "even(x1)",
-    "lipschitz(2)",
-    "law('f(x1)*2 <= abs(x1) + 1')",
-]
+    "bounded(-0.3, 0.4)", "monotone(x1)", "convex(x1)", "even(x1)", "lipschitz(2)", "law('f(x1)*2 <= abs(x1) + 1')",
+]  # fmt: skip
 
 
 def drawn(shape, *, degree=3, grid=2, seed=0, **options):

@@ -22,12 +22,7 @@ Extra = Sequence[tuple[str, tuple[float, float]]]
 
 
 class View(ABC):
-    """The number type in which a claim is evaluated: ranges over boxes, a point in 60 digits, or normal forms.
-
-    Attributes:
-        x: The variables, the model's inputs first.
-        algebra: The operations of formulas.
-    """
+    """The number type in which a claim is evaluated: ranges over boxes, a point in 60 digits, or normal forms."""
 
     x: list[Any]
     algebra: Mapping[str, Callable[..., Any]]

@@ -75,11 +75,7 @@ class LayerReading:
         return [row + f.number(0.0) for row in self.basis.formula(x, low, high, f)]
 
     def base_of(self, x: Any, f: Any) -> Any:
-        """The base function, for any numbers with functions f.
-
-        Raises:
-            Unreadable: If there is no such function.
-        """
+        """The base function, for any numbers with functions f."""
         if self.base not in ACTIVATIONS:
             raise Unreadable(f"there is no base function {self.base!r}")
         return ACTIVATIONS[self.base].formula(x, f)

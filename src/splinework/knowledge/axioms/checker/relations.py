@@ -18,11 +18,7 @@ _Chain = tuple[list[ast.expr], list[str]]
 
 
 def relation_of(text: str, scene: Scene, unknowns: Sequence[tuple[str, float]]) -> list[list[BoxClaim]]:
-    """The claims of a relation about each output that is meant.
-
-    Raises:
-        Unreadable: If it cannot be read.
-    """
+    """The claims of a relation about each output that is meant."""
     inputs, outputs = list(scene.inputs), list(scene.outputs)
     single = outputs.index(scene.output) if isinstance(scene.output, str) and scene.output in outputs else scene.output
     try:

@@ -20,12 +20,7 @@ Along = tuple[int, ...]
 
 
 class Environment(ABC):
-    """The environment in which a claim is evaluated: its variables, the model, and an arithmetic.
-
-    Attributes:
-        x: The variables; the first are the model's inputs.
-        algebra: The operations by name.
-    """
+    """The environment in which a claim is evaluated: its variables, the model, and an arithmetic."""
 
     x: list[Any]
     algebra: Mapping[str, Callable[..., Any]]

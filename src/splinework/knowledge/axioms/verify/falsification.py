@@ -34,14 +34,7 @@ class Counterexample:
 
 
 def candidates(claim: Claim, enclosure: Enclosure, near: Floats, *, points: int = N_POINTS) -> tuple[Floats, Floats]:
-    """Points where the function may be smallest, worst first, `(m, n)`, and upper bounds of its values.
-
-    Args:
-        claim: The claim.
-        enclosure: The enclosure of the model.
-        near: Additional starting points, `(m, n)`.
-        points: Number of Sobol points.
-    """
+    """Points where the function may be smallest, worst first, `(m, n)`, and upper bounds of its values."""
     spread = sobol(points, np.stack([claim.lo, claim.hi], 1), 1).numpy()
     x = np.concatenate([spread, np.clip(near, claim.lo, claim.hi)])
     value = _values(claim, enclosure, x)

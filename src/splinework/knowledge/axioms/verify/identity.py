@@ -37,11 +37,7 @@ Bound = Fraction | float
 
 @dataclass
 class Symmetries:
-    """The symmetries of a network that follow from equalities of its coefficients.
-
-    Args:
-        model: The model.
-    """
+    """The symmetries of a network that follow from equalities of its coefficients."""
 
     model: Model
 

@@ -121,13 +121,7 @@ def script_of(claim: Claim, model: Model) -> str:
 
 @dataclass
 class SmtEnvironment(Environment):
-    """An environment whose numbers are terms; what they need is declared in `lines`.
-
-    Attributes:
-        model: The model.
-        claim: The claim.
-        lines: Declarations and assertions, in order.
-    """
+    """An environment whose numbers are terms; what they need is declared in `lines`."""
 
     model: Model
     claim: Claim

@@ -17,12 +17,7 @@ _WORD_BITS: Final = 62
 
 
 class Tree:
-    """A division under construction.
-
-    Args:
-        lo: Lower ends of the root, `(n,)`.
-        hi: Upper ends.
-    """
+    """A division under construction."""
 
     def __init__(self, lo: Floats, hi: Floats) -> None:
         self.variables = len(lo)

@@ -29,13 +29,7 @@ N_BISECTIONS = 60
 @final
 @dataclass(frozen=True)
 class Domain:
-    """The domain of a problem.
-
-    Attributes:
-        inputs: Names of the inputs, in order.
-        box: Range of every input, by name.
-        regions: Regions that points must also lie in.
-    """
+    """The domain of a problem."""
 
     inputs: tuple[str, ...]
     box: dict[str, tuple[float, float]]

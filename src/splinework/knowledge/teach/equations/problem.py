@@ -1,7 +1,7 @@
 """A differential equation with all that is known about its solution, put together from axioms."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -12,7 +12,7 @@ from splinework.errors import ConfigError, DataError
 from splinework.formula.reading import identifiers
 from splinework.knowledge.axioms import Axiom
 from splinework.knowledge.teach.equations.ansatz import frame_of
-from splinework.knowledge.teach.equations.conditions import conditions_of, periods_of
+from splinework.knowledge.teach.equations.conditions import Box, conditions_of, periods_of
 from splinework.knowledge.teach.equations.domain import Domain, domain_of
 from splinework.knowledge.teach.equations.soft_constraints import (
     DEFAULT_WEIGHT,
@@ -117,9 +117,7 @@ class EquationProblem:
         return [self.domain.box.get(text, (-1.0, 1.0)) for text in self.frame.features]
 
 
-def problem_of(
-    model: KAN, given: Sequence[Axiom | Residual], over: Mapping[str, tuple[float, float]] | Region | None
-) -> EquationProblem:
+def problem_of(model: KAN, given: Sequence[Axiom | Residual], over: Box | Region | None) -> EquationProblem:
     """The problem that axioms state.
 
     Raises:

@@ -127,12 +127,7 @@ class Slab:
 
 @final
 class Collocation:
-    """The residual of a slab at its points, with all that does not change from step to step.
-
-    Args:
-        setting: The problem.
-        slab: Its times and knots.
-    """
+    """The residual of a slab at its points, with all that does not change from step to step."""
 
     def __init__(self, setting: SlabProblem, slab: Slab) -> None:
         self.setting, self.slab = setting, slab

@@ -30,12 +30,6 @@ def march_problem(
 ) -> tuple[TimeMarchingModel, MarchingResult]:
     """Marches a problem through time.
 
-    Args:
-        problem: The problem to solve.
-        slabs: Number of slabs if all were as long as the first.
-        tolerance: See `march_in_time`.
-        tell: Called with every slab and its residual.
-
     Raises:
         ConfigError: If the problem or the network is of another kind.
     """
