@@ -40,8 +40,9 @@ MIN_WIDTH = 1e-6
 """Least w, as a share of the largest distance from c: knots must differ in the units of x."""
 MIN_INTERVALS, MAX_INTERVALS, POINTS_PER_INTERVAL = 20, 320, 6
 """Intervals of the splines of x, doubled until they are fine enough, and points in each where they are fitted."""
-MARGIN_SHARE = 0.1
-"""Intervals beyond the rows on each side, as a share of those among them: a line on the even scale is none on the raw one."""
+MARGIN_SHARE, MARGIN = 0.1, 0.5
+"""Intervals beyond the rows on each side, as a share of those among them, and how far they reach, as a share of the range of the
+even scale: a line there is none on the raw scale, where a tail that is one would soon be far off."""
 OUTER_WEIGHT = 1e-3
 """Weight of points in these intervals, beside 1 of those among the rows."""
 MAX_CHANGE = 0.01
@@ -275,8 +276,8 @@ def even_scales(rows: Samples, seed: int) -> InputTransform | None:
 
 
 def _with_margins(points: Tensor, outer: int) -> Tensor:
-    """The ends of cells `(k, cells + 1)` and of `outer` more on each side, of the mean width."""
-    width = (points[:, -1:] - points[:, :1]) / (points.shape[1] - 1)
+    """The ends of cells `(k, cells + 1)` and of `outer` more on each side, which together are `MARGIN` of their range."""
+    width = MARGIN * (points[:, -1:] - points[:, :1]) / outer
     steps = width * torch.arange(1, outer + 1, dtype=points.dtype, device=points.device)
     return torch.cat([points[:, :1] - steps.flip(1), points, points[:, -1:] + steps], dim=1)
 
