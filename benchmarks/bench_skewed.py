@@ -66,7 +66,9 @@ def main() -> int:
             raw = sw.fit(sw.KAN(shape), x, y, progress=False).model
         models = [raw, sw.fit(sw.KAN(shape), x, y, progress=False).model]
         found = [model(torch.from_numpy(fresh)).detach().numpy()[:, 0] for model in models]
-        found += [each.fit(x, y).predict(fresh) for each in (sw.KANRegressor(random_state=0), HistGradientBoostingRegressor())]
+        found += [
+            each.fit(x, y).predict(fresh) for each in (sw.KANRegressor(random_state=0), HistGradientBoostingRegressor())
+        ]
         errors = (np.sqrt(np.mean((each - truth) ** 2)) / truth.std() for each in found)
         print(f"| {name} | " + " | ".join(f"{each:.2g}" for each in errors) + " |", flush=True)
     return 0
