@@ -24,8 +24,8 @@ EVIDENCE_ROWS, MAX_EVIDENCE_ROWS = 300, 600
 MAX_EXACT_ROWS, N_INDUCING_ROWS = 2000, 1000
 """Rows up to which the process is exact; with more it is a regression on the covariances with a sample of this size."""
 MAX_NOISE_SHARE, MIN_LEFT_SHARE = 0.5, 1e-4
-"""Share of the noise in the squared errors of rows left out, and of these in the variance, beyond which the search begins anew
-on more rows: what is left is not noise. The best optimum of few rows may know nothing of a narrow peak."""
+"""Share of noise in the squared errors of rows left out, and of these in the variance, below and above which the search begins
+anew on more rows: what is left is not noise. The best optimum of few rows may know nothing of a narrow peak."""
 TRIAL_ITERATIONS, MAX_ITERATIONS, LAST_ITERATIONS = 12, 80, 20
 """Iterations of L-BFGS by which starts are compared, most of them from the best of each family on, and then on more rows."""
 MAX_FEW_ROWS = 150
