@@ -9,6 +9,7 @@ from splinework.splines.bases import BSpline
 from splinework.train.band_limited import BandLimited
 from splinework.train.curve import smooth_curve
 from splinework.train.data_split import Samples
+from splinework.train.penalised_spline import thin_svd
 
 
 def rows_of(count: int, seed: int) -> torch.Tensor:
@@ -98,3 +99,18 @@ def test_all_outputs_are_met():
         [truth(fresh) for truth in truths], axis=1
     )
     assert np.sqrt(np.mean(off**2)) < 1e-8
+
+
+def test_a_decomposition_that_does_not_converge_by_dividing_is_the_same_by_iterations(monkeypatch):
+    matrix = (
+        torch.randn(9, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) @ torch.ones(4, 5).double()
+    )
+
+    def diverges(*given, **options):
+        raise torch.linalg.LinAlgError("did not converge")
+
+    monkeypatch.setattr(torch.linalg, "svd", diverges)
+    left, sizes, right = thin_svd(matrix)
+    torch.testing.assert_close(left * sizes @ right, matrix, rtol=0, atol=1e-12)
+    torch.testing.assert_close(left.T @ left, torch.eye(5).double(), rtol=0, atol=1e-12)
+    assert bool((sizes[1:] < 1e-12).all())

@@ -186,3 +186,33 @@ def test_many_rows_without_noise_are_met_to_far_below_the_root_of_rounding(monke
     process = fit_process(x, torch.exp(x[:, 0] * x[:, 1]))
     error = process(fresh) - torch.exp(fresh[:, 0] * fresh[:, 1])
     assert float(error.square().mean().sqrt()) < 1e-5
+
+
+@pytest.mark.parametrize("noise", [0.05, 2.0])
+def test_a_search_on_few_rows_that_leaves_more_than_noise_begins_anew_on_more(noise, monkeypatch):
+    (x, y), asked, own = rows(160, noise=noise), [], gaussian_process._estimate
+
+    def estimate(z, t, inverse, begun=None):
+        asked.append(len(z))
+        if len(asked) > 1:
+            return own(z, t, inverse)
+        values = torch.tensor(
+            [math.log(0.1), -4.0, *[5.0] * 2, *[-8.0] * 2], dtype=torch.float64
+        )  # nothing, and little noise
+        values[0] += math.log(9) * (noise > 1)
+        return Covariance(FAMILIES[0], values, 2), -1e9
+
+    monkeypatch.setattr(gaussian_process, "_estimate", estimate)
+    monkeypatch.setattr(gaussian_process, "EVIDENCE_ROWS", 60)
+    climb = gaussian_process._maximise
+    monkeypatch.setattr(
+        gaussian_process,
+        "_maximise",
+        lambda start, pairs, t, inverse, most: (
+            (start, -1e9) if most == gaussian_process.LAST_ITERATIONS else climb(start, pairs, t, inverse, most)
+        ),
+    )
+    process = fit_process(x, y)
+    assert asked == ([60, 160] if noise < 1 else [60])
+    if noise < 1:
+        assert float((process(x) - rows(160)[1]).square().mean().sqrt()) < noise

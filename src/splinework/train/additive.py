@@ -178,7 +178,7 @@ def additive_fit(model: KAN, rows: Samples, max_columns: int = MAX_COLUMNS) -> S
             if best is None or score < best[0] - t.shape[1] * tolerance_of(len(few[0])):
                 best = score, basis, strengths
     assert best is not None
-    return _on(model, rows, best[1], best[2])
+    return _on(model, rows, CurveCoordinates.on(layer, best[1], u, weights), best[2])
 
 
 @torch.no_grad()
@@ -191,22 +191,19 @@ def additive_refit(model: KAN, rows: Samples, curves: SumOfCurves) -> SumOfCurve
         curves: The fit to all rows.
     """
     weights = rows.u.new_ones(len(rows.u)) if rows.weights is None else rows.weights
-    basis = curves.design.basis
-    coordinates = CurveCoordinates.on(model.kan_layers[0], basis, rows.u, weights)
-    return _on(model, rows, basis, _criterion(coordinates, rows.u, rows.t, weights, curves.strengths)[1])
+    design = CurveCoordinates.on(model.kan_layers[0], curves.design.basis, rows.u, weights)
+    return _on(model, rows, design, _criterion(design, rows.u, rows.t, weights, curves.strengths)[1])
 
 
-def _on(model: KAN, rows: Samples, basis: BSpline, start: Tensor) -> SumOfCurves:
-    """The curves on these splines, their strengths the fixed point from given ones `(2, d, q)` on."""
+def _on(model: KAN, rows: Samples, design: CurveCoordinates, start: Tensor) -> SumOfCurves:
+    """The curves in these coordinates, their strengths the fixed point from given ones `(2, d, q)` on."""
     u, t = rows.u, rows.t
     weights = u.new_ones(len(u)) if rows.weights is None else rows.weights
-    layer = model.kan_layers[0]
-    design = CurveCoordinates.on(layer, basis, u, weights)
     equations = _equations(design.width, design.blocks(u), t, weights)
     found = [_solve(design, each, strengths) for each, strengths in zip(equations, start.unbind(2), strict=True)]
     noise = tuple(float(each.noise().sqrt()) for each in found)
     return SumOfCurves(
-        _network(layer, design, found),
+        _network(model.kan_layers[0], design, found),
         tuple(1 + float(each.freedom) for each in found),
         noise,
         _cross_validated(design.blocks(u), found, t, weights)[0],

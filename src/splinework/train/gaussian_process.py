@@ -23,6 +23,9 @@ EVIDENCE_ROWS, MAX_EVIDENCE_ROWS = 300, 600
 """Rows by which hyperparameters are searched for, as an evaluation costs the cube, and by which what was found is followed on."""
 MAX_EXACT_ROWS, N_INDUCING_ROWS = 2000, 1000
 """Rows up to which the process is exact; with more it is a regression on the covariances with a sample of this size."""
+MAX_NOISE_SHARE, MIN_LEFT_SHARE = 0.5, 1e-4
+"""Share of noise in the squared errors of rows left out, and of these in the variance, below and above which the search begins
+anew on more rows: what is left is not noise. The best optimum of few rows may know nothing of a narrow peak."""
 TRIAL_ITERATIONS, MAX_ITERATIONS, LAST_ITERATIONS = 12, 80, 20
 """Iterations of L-BFGS by which starts are compared, most of them from the best of each family on, and then on more rows."""
 MAX_FEW_ROWS = 150
@@ -123,6 +126,12 @@ def fit_process(
         covariance, evidence = _maximise(covariance, RowPairs.of(z[more]), t[more], inverse[more], LAST_ITERATIONS)
     nodes = z if len(z) <= MAX_EXACT_ROWS else z[order[:N_INDUCING_ROWS]]
     loads, left_out, factor = _condition(covariance, z, t, inverse, nodes)
+    left = float(left_out.square().mean())
+    if len(more) > len(few) and begun is None and covariance.noise < MAX_NOISE_SHARE * left and left > MIN_LEFT_SHARE:
+        anew, larger = _estimate(z[more], t[more], inverse[more])
+        if larger > evidence:
+            covariance, evidence = anew, larger
+            loads, left_out, factor = _condition(covariance, z, t, inverse, nodes)
     return GaussianProcess(covariance, evidence, shift, scale, centre, spread, nodes, loads, spread * left_out, factor)
 
 

@@ -70,7 +70,7 @@ def thin_svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     left: Tensor
     try:
         left, values, right = torch.linalg.svd(matrix, full_matrices=False)
-    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # it is there, in torch 2.6 too
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
         parts = scipy.linalg.svd(matrix.cpu().numpy(), full_matrices=False, lapack_driver="gesvd")
         left, values, right = (torch.from_numpy(part).to(matrix) for part in parts)
     return left, values, right
