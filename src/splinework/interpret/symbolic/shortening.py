@@ -15,6 +15,7 @@ from splinework.interpret.symbolic.expression import compile_expression
 from splinework.interpret.symbolic.extremes import with_extremes
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
+from splinework.interpret.symbolic.simplification import with_completed_powers
 
 MAX_ROUNDS, MAX_TRIALS = 12, 40
 """Most parts that are taken out one after the other, and most trials for each."""
@@ -68,8 +69,8 @@ def _smaller(part: Any) -> Iterator[Any]:
 def with_other_constants(expression: Any) -> Iterator[Any]:
     """Functions that are nearly the same and may need fewer constants.
 
-    Extremes for absolute values, factors for exponentials, and for a hyperbolic tangent beside a number a logistic function,
-    which is zero at one end.
+    Extremes for absolute values, factors for exponentials, powers of shifted columns for polynomials, and for a hyperbolic tangent
+    beside a number a logistic function, which is zero at one end.
 
     >>> x, y = sympy.symbols("x y", real=True)
     >>> sorted(str(each) for each in with_other_constants(sympy.exp(x / 9 - y) + x + abs(x + 1)))
@@ -82,6 +83,8 @@ def with_other_constants(expression: Any) -> Iterator[Any]:
             if term.free_symbols and (rest := part.args[0] - term).free_symbols:
                 yield expression.xreplace({part: (1 + term) * sympy.exp(rest)})
     for part in expression.atoms(sympy.Add):
+        if (completed := with_completed_powers(part)) != part:
+            yield expression.xreplace({part: completed})
         number, rest = part.as_coeff_Add()
         for step in (each for each in rest.atoms(sympy.tanh) if number != 0 and rest.coeff(each) != 0):
             for sign in (1, -1):

@@ -103,6 +103,38 @@ def _scaled_product(product: Any) -> Any:
     return sympy.Mul(*inside, _times(last, size), *(part for part in rest if part is not last))
 
 
+def with_units_outside(expression: Any) -> Iterator[Any]:
+    """The expression with the number of a term outside the sum, for each term of the sums that are factors, in turn.
+
+    Which of them is free is a matter of writing, and numbers may be simple in one form alone.
+
+    >>> x = symbol("x")
+    >>> for form in with_units_outside(1 / (0.25 + 3.0 * x)):
+    ...     print(form)
+    4.0/(12.0*x + 1)
+    0.333333333333333/(x + 0.0833333333333333)
+    """
+    for product in sympy.preorder_traversal(expression):
+        for factor in product.args if product.is_Mul else (product,) if product.is_Pow else ():
+            total, power = factor.as_base_exp()
+            if not total.is_Add:
+                continue
+            numbers = [term.as_coeff_Mul()[0] for term in total.args]
+            free = all(number.is_Float or number == 1 for number in numbers)
+            for unit in (number for number in numbers if free and number.is_Float):
+                inside = (sympy.Integer(1) if n is unit else n / unit for n in numbers)
+                terms = (n * term.as_coeff_Mul()[1] for n, term in zip(inside, total.args, strict=True))
+                yield expression.xreplace({product: product / factor * unit**power * sympy.Add(*terms) ** power})
+
+
+def with_completed_powers(total: Any) -> Any:
+    """A sum with numbers of any kind in shifted columns: `(x - 1.3)**2` for `x**2 - 2.6*x + 1.69`, which may need fewer."""
+    if not total.is_polynomial(*total.free_symbols):
+        return total
+    exact = {number: sympy.Rational(number) for number in total.atoms(sympy.Float)}
+    return _with_floats(_completed(total.xreplace(exact)))
+
+
 def _times(total: Any, factor: float) -> Any:
     """A sum with all of its terms multiplied by a number."""
     return sympy.Add(*(sympy.Float(factor) * term for term in total.args))
@@ -235,17 +267,25 @@ def _with_simple_numbers(expression: Any) -> Any:
     return expression.xreplace(swaps)
 
 
+def _with_floats(expression: Any) -> Any:
+    """The expression with floats for fractions that are not simple."""
+    long = {number for number in expression.atoms(sympy.Rational) if number.q > MAX_DENOMINATOR}
+    return expression.xreplace({number: sympy.Float(number) for number in long})
+
+
 def _with_factored_sums(expression: Any) -> Any:
-    """The expression with sums of monomials written as products or powers, where their coefficients are short decimals."""
+    """The expression with sums of monomials as products or powers, where numbers are short decimals of one of them."""
 
     def factored(total: Any) -> Iterator[Any]:
-        short = {number: _decimal(float(number)) for number in total.atoms(sympy.Float)}
-        if None in short.values():
-            yield total
-            return
-        whole = _with_coefficient_inside(sympy.factor(total.xreplace(short)))
-        long = {number for number in whole.atoms(sympy.Rational) if number.q > MAX_DENOMINATOR}
-        yield whole.xreplace({number: sympy.Float(number) for number in long})
+        parts = [term.as_coeff_Mul() for term in total.args]
+        for unit in (1, *(number for number, _ in parts)):
+            ratios = [n / unit if (n / unit).is_Rational else _decimal(float(n / unit)) for n, _ in parts]
+            if None not in ratios:
+                exact = sympy.Add(*(ratio * monomial for ratio, (_, monomial) in zip(ratios, parts, strict=True)))
+                for whole in (_with_coefficient_inside(sympy.factor(exact)), _completed(exact)):
+                    yield unit * _with_floats(whole)
+                return
+        yield total
 
     return _with_sums_of_monomials(expression, factored)
 

@@ -11,7 +11,6 @@ import sympy
 
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.own_functions import uses_only
-from splinework.interpret.symbolic.pool import MAX_EXACT_CONSTANTS
 from splinework.interpret.symbolic.residuals import local_noise
 from splinework.interpret.symbolic.screening import polynomials, terms, univariate
 from splinework.interpret.symbolic.screening.parts import MAX_SHORT_NODES, PartedTarget
@@ -150,11 +149,12 @@ class Screen(PartedTarget):
         if self.further is not None and problem is self.starts[-1]:
             turns, took = (N_TURNS, FIRST_TURN) if singles else (1, 0.0)
             for _ in range(turns):
+                before = self.pool.entries[:1]
                 compose(clock.now() + took)
                 if self.settled or self._late():
                     break
                 began = clock.now()
-                if self.further(1 / turns):
+                if self.further(1 / turns) or (self.pool.entries[:1] == before and self.leaves_noise):
                     break
                 took = clock.now() - began
             self.further = None
@@ -164,8 +164,7 @@ class Screen(PartedTarget):
     @property
     def _is_simple(self) -> bool:
         """Whether few constants leave nothing but noise: only a formula of fewer nodes can be better."""
-        few = bool(self.pool.entries) and self.pool.entries[0].solution.rank <= MAX_EXACT_CONSTANTS
-        return self.pool.exact if self.is_clean else few and self.leaves_noise
+        return self.pool.exact if self.is_clean else self._has_few_constants and self.leaves_noise
 
     def _followed(self, problems: Iterable[ScreeningProblem]) -> bool:
         """Goes on with smaller problems; True where one settles it or time is up."""
