@@ -293,7 +293,7 @@ def ranked(
     but no end. Errors up to `rounding` are equal.
     """
     best: list[FormulaRow] = []
-    for candidate in sorted(found, key=lambda r: (r.complexity, r.rmse)):
+    for candidate in sorted(found, key=lambda r: (r.complexity, max(r.rmse, rounding), r.description)):
         if not best or candidate.rmse < 0.999 * min(b.rmse for b in best) > rounding:
             best.append(candidate)
     winner = min(found, key=lambda r: r.description)

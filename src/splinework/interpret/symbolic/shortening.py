@@ -69,8 +69,8 @@ def _smaller(part: Any) -> Iterator[Any]:
 def with_other_constants(expression: Any) -> Iterator[Any]:
     """Functions that are nearly the same and may need fewer constants.
 
-    Extremes for absolute values, factors for exponentials, powers of shifted columns for polynomials, and for a hyperbolic tangent
-    beside a number a logistic function, which is zero at one end.
+    Extremes for absolute values, factors for exponentials, powers of shifted columns for polynomials, and for a hyperbolic
+    tangent beside a number a logistic function, which is zero at one end.
 
     >>> x, y = sympy.symbols("x y", real=True)
     >>> sorted(str(each) for each in with_other_constants(sympy.exp(x / 9 - y) + x + abs(x + 1)))

@@ -5,8 +5,9 @@ Sympy's rewriting takes milliseconds or, for some expressions, hours.
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def _shortest(expression: Any, names: Sequence[str], x: Array, allows: Callable[
                     best = candidate
         if best == before:
             break
-    return _with_short_decimals(best)
+    return _with_short_numbers(best)
 
 
 def _size(expression: Any) -> tuple[int, int]:
@@ -140,14 +141,14 @@ def _times(total: Any, factor: float) -> Any:
     return sympy.Add(*(sympy.Float(factor) * term for term in total.args))
 
 
-def _with_short_decimals(expression: Any) -> Any:
-    """The expression with `0.15` for `0.14999999999999997`."""
+def _with_short_numbers(expression: Any) -> Any:
+    """The expression with `0.15` for `0.14999999999999997`, and 5/7 for `0.7142857142857143`."""
     swaps = {}
     for number in expression.atoms(sympy.Float):
         short = sympy.Float(f"{float(number):.{SHORT_DIGITS}g}")
-        if short != number and abs(float(short) / float(number) - 1) < 1e-13:
+        if abs(float(short) - float(number)) < 1e-13 * abs(float(number)):
             swaps[number] = short
-    return expression.xreplace(swaps)
+    return _with_simple_numbers(expression, but=swaps)
 
 
 _INVERSES: dict[tuple[Any, Any], tuple[float, Callable[[Any], Any]]] = {
@@ -257,10 +258,10 @@ def _with_powers_of_waves(expression: Any) -> Any:
     return _with_simple_numbers(sympy.expand_mul(_with_simple_numbers(found)))
 
 
-def _with_simple_numbers(expression: Any) -> Any:
+def _with_simple_numbers(expression: Any, but: Mapping[Any, Any] = MappingProxyType({})) -> Any:
     """The expression with exact numbers for those that equal a simple fraction, so that equal parts are seen to be equal."""
-    swaps = {}
-    for number in expression.atoms(sympy.Float):
+    swaps = dict(but)
+    for number in expression.atoms(sympy.Float) - swaps.keys():
         near = Fraction(float(number)).limit_denominator(MAX_DENOMINATOR)
         if near and abs(float(near) / float(number) - 1) < EQUALITY_TOLERANCE:
             swaps[number] = sympy.Rational(near.numerator, near.denominator)

@@ -257,10 +257,11 @@ def transformed(problem: ScreeningProblem, only: str | None = None) -> Iterator[
             continue
         root = np.sqrt(problem.weights)
         with np.errstate(all="ignore"):
-            unit = float(np.abs(y * root).max()) / root
+            size = float(np.abs(y * root).max())
+            beside = y + np.copysign(np.where(root > 0, NEAR * size / root, 0.0), y)
+            slope = np.abs([entry.slope(y), entry.slope(beside)]).max(0)  # it may vanish at y
             value = entry.value(y) + entry.slope(y) * (problem.y - y)
-            slope = np.abs([entry.slope(y), entry.slope(y + np.copysign(NEAR * unit, y))]).max(0)  # it may vanish at y
-            lost = np.finfo(float).eps * np.abs(value) / (slope * unit)
+            lost = np.finfo(float).eps * np.abs(value) * root / (slope * size)
         if not np.isfinite([value, slope]).all() or not lost.max() < MAX_LOST:
             continue
         sign = 1 if y.mean() > 0 else -1
@@ -270,5 +271,6 @@ def transformed(problem: ScreeningProblem, only: str | None = None) -> Iterator[
 def _means(problem: ScreeningProblem) -> Iterator[Array]:
     """The target, and what stands in for it where it has noise."""
     yield problem.y
-    if 0 < problem.size <= MAX_SMOOTHED and problem.surrogate.error > MIN_NOISE * problem.spread:
+    few = 0 < problem.size <= MAX_SMOOTHED and 0 < problem.spread < np.inf
+    if few and problem.surrogate.error > MIN_NOISE * problem.spread:
         yield problem.surrogate.values

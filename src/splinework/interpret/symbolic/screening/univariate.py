@@ -57,7 +57,7 @@ def univariate_candidates(
     exact: list[tuple[float, int]] = []
     limit = math.inf
     for effort, every in ((EFFORTS[:1], True), (EFFORTS[1:], False)):
-        thorough = dict.fromkeys(number for _, number in sorted(exact or rough)[:MAX_THOROUGH])
+        thorough = dict.fromkeys(number for _, number in [*sorted(exact), *sorted(rough)][:MAX_THOROUGH])
         for number in range(len(variants)) if every else thorough:
             variant, extra = variants[number]
             if found and clock.now() > deadline:
