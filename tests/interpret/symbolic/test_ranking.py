@@ -92,6 +92,14 @@ def test_without_gross_errors_every_row_is_trusted(noise):
     assert inliers(target.x, target.y, np.ones(300)) is None
 
 
+@pytest.mark.parametrize("power", [3, 5, 8])
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_at_which_a_law_is_steep_are_no_gross_errors(power, seed):
+    """Few rows have all of the signal, and lie at one end of a column."""
+    target = data(A / B**power, noise=0.02, low=0.1, count=800, seed=seed)
+    assert inliers(target.x, target.y, np.ones(800)) is None
+
+
 def test_intervals_hold_the_truth_as_often_as_they_say():
     hits = 0
     for seed in range(200):

@@ -199,6 +199,8 @@ MAX_OUTLIER_SHARE = 0.15
 """Maximum share of outliers."""
 MAX_ERROR_RATIO = 0.3
 """Ratio to which the error must fall without the outliers; otherwise they are the tail of the noise."""
+MAX_Z_SCORE = 4.5
+"""Standard errors by which the ranks of gross errors in a column may differ from those of all rows: one in 10⁵ by chance."""
 MIN_GROSS_ERROR = 1e-5
 """Minimum size of a gross error relative to the interquartile range."""
 TERM_COUNTS = (30, 60, 120, 300)
@@ -236,4 +238,17 @@ def inliers(columns: Array, y: Array, weights: Array) -> Array | None:
             if settled:
                 break
     gone = int((~kept).sum())
-    return kept if 0 < gone <= MAX_OUTLIER_SHARE * len(y) + 1 and error < MAX_ERROR_RATIO * first else None
+    few = 0 < gone <= MAX_OUTLIER_SHARE * len(y) + 1 and error < MAX_ERROR_RATIO * first
+    return kept if few and not _follow_columns(~kept, columns) else None
+
+
+def _follow_columns(gone: NDArray[np.bool_], columns: Array) -> bool:
+    """Whether some rows lie at one end, or at both, of a column: errors come anywhere, what a law is steep at does not.
+
+    By the mean rank of the rows among all, and of its distance from the middle (Mann & Whitney 1947).
+    """
+    n, few = len(gone), int(gone.sum())
+    ranks = (columns.argsort(0).argsort(0) + 0.5) / n - 0.5
+    places = np.hstack([ranks, 2 * np.abs(ranks) - 0.5])  # evenly from -1/2 to 1/2, of variance 1/12
+    z = places[gone].mean(0) * np.sqrt(12 * few * n / (n - few))
+    return bool(np.abs(z).max() > MAX_Z_SCORE)
