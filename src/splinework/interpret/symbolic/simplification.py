@@ -20,8 +20,8 @@ from splinework.interpret.symbolic.time_limit import run_within
 
 EQUALITY_TOLERANCE = 1e-9
 """Relative difference up to which two forms are equal."""
-MAX_DENOMINATOR, MAX_DIGITS, ROUNDING = 12, 9, 1e-11
-"""Denominators and digits of simple numbers, and the relative difference up to which such a decimal is meant."""
+MAX_DENOMINATOR, MAX_NUMERATOR, MAX_DIGITS, ROUNDING = 12, 1000, 9, 1e-11
+"""Denominators, numerators and digits of simple numbers, and the relative difference up to which such a decimal is meant."""
 SHORT_DIGITS = 6
 """Digits of decimals that are written as they are meant."""
 MIN_FACTORED_TERMS, MAX_FACTORED_TERMS = 3, 16
@@ -105,7 +105,7 @@ def _scaled_product(product: Any) -> Any:
 
 
 def with_units_outside(expression: Any) -> Iterator[Any]:
-    """The expression with the number of a term outside the sum, for each term of the sums that are factors, in turn.
+    """The expression with the number of a constant or a monomial outside its sum, for each of the sums that are factors, in turn.
 
     Which of them is free is a matter of writing, and numbers may be simple in one form alone.
 
@@ -118,14 +118,11 @@ def with_units_outside(expression: Any) -> Iterator[Any]:
     for product in sympy.preorder_traversal(expression):
         for factor in product.args if product.is_Mul else (product,) if product.is_Pow else ():
             total, power = factor.as_base_exp()
-            if not total.is_Add:
-                continue
-            numbers = [term.as_coeff_Mul()[0] for term in total.args]
-            free = all(number.is_Float or number == 1 for number in numbers)
-            for unit in (number for number in numbers if free and number.is_Float):
-                inside = (sympy.Integer(1) if n is unit else n / unit for n in numbers)
-                terms = (n * term.as_coeff_Mul()[1] for n, term in zip(inside, total.args, strict=True))
-                yield expression.xreplace({product: product / factor * unit**power * sympy.Add(*terms) ** power})
+            parts = [term.as_coeff_Mul() for term in total.args] if total.is_Add else []
+            for unit, rest in parts if all(n.is_Float or n == 1 for n, _ in parts) else ():
+                if unit.is_Float and rest.is_polynomial(*rest.free_symbols):
+                    inside = sympy.Add(*((sympy.Integer(1) if n is unit else n / unit) * term for n, term in parts))
+                    yield expression.xreplace({product: product / factor * unit**power * inside**power})
 
 
 def with_completed_powers(total: Any) -> Any:
@@ -263,7 +260,7 @@ def _with_simple_numbers(expression: Any, but: Mapping[Any, Any] = MappingProxyT
     swaps = dict(but)
     for number in expression.atoms(sympy.Float) - swaps.keys():
         near = Fraction(float(number)).limit_denominator(MAX_DENOMINATOR)
-        if near and abs(float(near) / float(number) - 1) < EQUALITY_TOLERANCE:
+        if 0 < abs(near.numerator) <= MAX_NUMERATOR and abs(float(near) / float(number) - 1) < EQUALITY_TOLERANCE:
             swaps[number] = sympy.Rational(near.numerator, near.denominator)
     return expression.xreplace(swaps)
 
