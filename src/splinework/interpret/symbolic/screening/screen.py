@@ -3,7 +3,9 @@
 A solution g of what is left gives `f = wrap(g)` for the data, as in the recursion of AI Feynman (Udrescu & Tegmark 2020).
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from splinework.interpret.symbolic.residuals import local_noise
 from splinework.interpret.symbolic.screening import polynomials, terms, univariate
 from splinework.interpret.symbolic.screening.parts import MAX_SHORT_NODES, PartedTarget
 from splinework.interpret.symbolic.screening.problem import (
+    MIN_NOISE,
     IrreducibleProblem,
     ScoredExpression,
     ScreeningProblem,
@@ -66,12 +69,19 @@ class Screen(PartedTarget):
                 return
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
         wholes = singles if any(each is problem for each in singles) else [problem, *singles]
-        if any(self._is_rational(other) for each in wholes for other in transformed(each)):
+        if any(self._is_rational(other, sparse=False) for each in wholes for other in transformed(each)):
             return
         if problem.size > 1:
             exact = (summed, self._separated(problem, exact=True), self._joined(problem, exact=True))
             if any(map(self._followed, exact)):
                 return
+        if 1 < ends[0].problem.size < problem.size and ends[0].error < MIN_NOISE * problem.spread:
+            # Known to be smaller, and what polynomials leave is little: before evolution
+            until = clock.now() + (self.deadline - clock.now()) / 2
+            for other in itertools.takewhile(lambda _: clock.now() < until, transformed(ends[0].problem)):
+                self._answer(other)
+                if self.pool.exact:
+                    return
         if self.is_clean:
             divided = [each for each in map(without_wave_factors, singles) if each is not None]
             for each in (*singles, *divided):
@@ -114,9 +124,9 @@ class Screen(PartedTarget):
             if noise < MAX_CLEAN_NOISE * data.spread:
                 self.noise = min(self.noise, noise)
 
-    def _is_rational(self, problem: ScreeningProblem) -> bool:
+    def _is_rational(self, problem: ScreeningProblem, *, sparse: bool = True) -> bool:
         """Offers the polynomials and fractions that are the target to rounding; True where one settles it."""
-        for search in (polynomials.polynomial_candidates, polynomials.fraction_candidates):
+        for search in (partial(polynomials.polynomial_candidates, sparse=sparse), polynomials.fraction_candidates):
             if not self.pool.exact:
                 self._offer_all(search(problem, exact=True, **self._limits))
         return self.pool.exact
