@@ -17,8 +17,13 @@ from splinework.interpret.symbolic.description_length import description_length
 from splinework.interpret.symbolic.expression import Splines, compile_expression, node_count
 from splinework.interpret.symbolic.pool import Pool, PoolEntry, Proposal, usable
 from splinework.interpret.symbolic.residuals import has_structure
-from splinework.interpret.symbolic.shortening import offer_without_small_parts, shortened, with_other_constants
-from splinework.interpret.symbolic.simplification import simplified, with_unit_constants, with_units_outside
+from splinework.interpret.symbolic.shortening import (
+    offer_without_small_parts,
+    shortened,
+    with_other_constants,
+    with_units_outside,
+)
+from splinework.interpret.symbolic.simplification import simplified, with_unit_constants
 from splinework.interpret.symbolic.table import FormulaRow
 from splinework.interpret.symbolic.time_limit import run_within
 

@@ -92,6 +92,27 @@ def with_other_constants(expression: Any) -> Iterator[Any]:
                 yield expression.xreplace({part: rest.xreplace({step: logistic})})
 
 
+def with_units_outside(expression: Any) -> Iterator[Any]:
+    """The expression with the number of a constant or a monomial outside its sum, for each of the sums that are factors, in turn.
+
+    Which of them is free is a matter of writing, and numbers may be simple in one form alone.
+
+    >>> x = sympy.Symbol("x", real=True)
+    >>> for form in with_units_outside(1 / (0.25 + 3.0 * x)):
+    ...     print(form)
+    4.0/(12.0*x + 1)
+    0.333333333333333/(x + 0.0833333333333333)
+    """
+    for product in sympy.preorder_traversal(expression):
+        for factor in product.args if product.is_Mul else (product,) if product.is_Pow else ():
+            total, power = factor.as_base_exp()
+            parts = [term.as_coeff_Mul() for term in total.args] if total.is_Add else []
+            for unit, rest in parts if all(n.is_Float or n == 1 for n, _ in parts) else ():
+                if unit.is_Float and rest.is_polynomial(*rest.free_symbols):
+                    inside = sympy.Add(*((sympy.Integer(1) if n is unit else n / unit) * term for n, term in parts))
+                    yield expression.xreplace({product: product / factor * unit**power * inside**power})
+
+
 def shortened(pool: Pool, entry: PoolEntry, late: Callable[[], bool], most: float = math.inf) -> PoolEntry:
     """Takes parts out of a formula, one after the other, as long as that is a shorter description; returns what is left.
 

@@ -104,27 +104,6 @@ def _scaled_product(product: Any) -> Any:
     return sympy.Mul(*inside, _times(last, size), *(part for part in rest if part is not last))
 
 
-def with_units_outside(expression: Any) -> Iterator[Any]:
-    """The expression with the number of a constant or a monomial outside its sum, for each of the sums that are factors, in turn.
-
-    Which of them is free is a matter of writing, and numbers may be simple in one form alone.
-
-    >>> x = symbol("x")
-    >>> for form in with_units_outside(1 / (0.25 + 3.0 * x)):
-    ...     print(form)
-    4.0/(12.0*x + 1)
-    0.333333333333333/(x + 0.0833333333333333)
-    """
-    for product in sympy.preorder_traversal(expression):
-        for factor in product.args if product.is_Mul else (product,) if product.is_Pow else ():
-            total, power = factor.as_base_exp()
-            parts = [term.as_coeff_Mul() for term in total.args] if total.is_Add else []
-            for unit, rest in parts if all(n.is_Float or n == 1 for n, _ in parts) else ():
-                if unit.is_Float and rest.is_polynomial(*rest.free_symbols):
-                    inside = sympy.Add(*((sympy.Integer(1) if n is unit else n / unit) * term for n, term in parts))
-                    yield expression.xreplace({product: product / factor * unit**power * inside**power})
-
-
 def with_completed_powers(total: Any) -> Any:
     """A sum with numbers of any kind in shifted columns: `(x - 1.3)**2` for `x**2 - 2.6*x + 1.69`, which may need fewer."""
     if not total.is_polynomial(*total.free_symbols):
