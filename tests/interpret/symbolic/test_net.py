@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from splinework import KAN
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import BY_NAME, LIBRARY
 from splinework.interpret.symbolic.net import SplineEdge, SymbolicEdge, SymbolicNet, edge_places
 from tests.interpret.symbolic.cases import edge, generator, planted, relative, symbolic_net, uniform
@@ -227,3 +228,16 @@ def test_a_symbolic_edge_says_which_constants_are_free():
     assert edge("exp").free == ("c", "a", "b")
     assert edge("sin").free == ("c", "a", "b")
     assert dataclasses.is_dataclass(BY_NAME["sin"])
+
+
+@pytest.mark.parametrize("net", [sums(), hidden()], ids=["sums", "hidden"])
+def test_a_fit_counts_its_rows_as_work(net):
+    """Twice the rows are twice the work of an evaluation."""
+    spent = []
+    for rows in (200, 400):
+        with clock.counting_work():
+            began = clock.now()
+            net._residuals(np.zeros((rows, 2)), np.zeros((rows, 1)))(net.pack())
+            spent.append(clock.now() - began - clock.QUESTION)
+    assert spent[1] == pytest.approx(2 * spent[0], rel=1e-6)
+    assert spent[0] > 0

@@ -1,6 +1,7 @@
 """From the pool to the table: nothing equal is changed, nothing doubtful is claimed."""
 
 import itertools
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -89,6 +90,14 @@ def test_gross_errors_are_found_and_others_kept(share):
 def test_without_gross_errors_every_row_is_trusted(noise):
     target = data(sympy.exp(A) * B, noise=noise)
     assert inliers(target.x, target.y, np.ones(300)) is None
+
+
+@pytest.mark.parametrize("power", [3, 5, 8])
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_at_which_a_law_is_steep_are_no_gross_errors(power, seed):
+    """Few rows have all of the signal, and lie at one end of a column."""
+    target = data(A / B**power, noise=0.02, low=0.1, count=800, seed=seed)
+    assert inliers(target.x, target.y, np.ones(800)) is None
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
@@ -237,6 +246,38 @@ def test_a_formula_with_a_number_less_is_tried_for_an_exponential_of_several_col
     assert np.abs(first.numpy()(x) - compile_expression(truth, ["a", "b"])(x)).max() < 0.3
 
 
+@pytest.mark.parametrize(
+    "law",
+    [390 / (1 + 37 * sympy.exp(-0.36 * A)), B / (A + 1.7), 7 / sympy.sqrt(0.3 + B**2), 5 * B * (A + 2.5) ** 2 / 7],
+    ids=str,
+)
+def test_numbers_are_simple_whichever_of_them_stands_outside_a_sum(law):
+    """What is fitted has another number outside: each as simple as in the law, though none is in that form."""
+    target = data(law)
+    pool = Pool(target)
+    inside = sympy.Function("inside")
+    total = next(part for part in sympy.preorder_traversal(law) if part.is_Add)
+    moved = sympy.Add(*(F(term.as_coeff_Mul()[0]) / F(0.7137) * term.as_coeff_Mul()[1] for term in total.args))
+    free = law.xreplace({total: inside()})
+    power = next((p.exp for p in free.atoms(sympy.Pow) if p.base == inside()), 1)
+    pool.offer((free * F(0.7137) ** power).xreplace({inside(): moved}))
+    first = formula_rows(pool, "y")[0]
+    assert first.complexity <= node_count(law) + 1
+    assert max(map(len, re.findall(r"[\d.]+", first.text))) < 6
+
+
+@pytest.mark.parametrize("centre", [(0.8, 1.3), (1.1, 0.3), (-3.0, 5.2)])
+def test_squares_are_completed_where_that_saves_a_number(centre):
+    """A distance under noise comes with five numbers, and has two."""
+    target = data(sympy.sqrt((A - centre[0]) ** 2 + (B - centre[1]) ** 2), noise=0.02)
+    pool = Pool(target)
+    a, b = map(F, centre)
+    pool.offer(sympy.sqrt(F(1.001) * A**2 - 2.01 * a * A + F(0.998) * B**2 - 2.02 * b * B + a**2 + b**2))
+    first = formula_rows(pool, "y")[0]
+    assert len(first.expression.atoms(sympy.Float)) <= 2
+    assert first.complexity <= 13
+
+
 def test_exact_numbers_are_simpler_than_fitted_ones():
     x = symbol("x1")
     target = FitTarget(np.linspace(1, 2, 50)[:, None], np.linspace(1, 2, 50), ("x1",))
@@ -261,6 +302,11 @@ def test_exact_numbers_are_simpler_than_fitted_ones():
             B * (F(6.37) * A**2 - F(1.9)) ** 3,
         ),
         (A**3 + 3 * A**2 * B + 3 * A * B**2 + B**3 + sympy.exp(A), (A + B) ** 3 + sympy.exp(A)),
+        (sympy.exp(A) + (A**2 + 5 * A + F(6.25)) / F(7.0), sympy.exp(A) + (A + F(2.5)) ** 2 / F(7.0)),
+        (
+            sympy.sqrt(A**2 - F(0.54) * A + B**2 + F(3.8) * B + 6),
+            sympy.sqrt((A - F(0.27)) ** 2 + (B + F(1.9)) ** 2 + F(2.3)),
+        ),
     ],
     ids=str,
 )

@@ -113,6 +113,42 @@ def test_maps(entry):
     np.testing.assert_allclose(back, y, rtol=1e-12)
 
 
+@pytest.mark.parametrize("decades", [1, 4, 10])
+def test_weights_keep_relative_errors_whatever_the_transform_of_the_target(decades):
+    """A millionth more or less of a target counts as much as before; what loses digits of small targets is left out."""
+    y = np.logspace(0.3 - decades, 0.3, 60)
+    data = initial_problem(FitTarget(np.arange(60.0)[:, None], y, ("a",), "log"))
+    found = list(transformed(data))
+    names = {each.steps[-1] for each in found}
+    assert {"the reciprocal of the target", "the logarithm of the target"} <= names
+    assert ("the exponential of the target" in names) == (decades < 7)
+    for each in found:
+        entry = next(t for t in TARGET_TRANSFORMS if each.steps[-1].startswith(f"{t.name} of"))
+        moved = entry.value(y * (1 + 1e-6)) - entry.value(y)
+        usual = np.abs(moved) * np.sqrt(each.weights) / 1e-6
+        clear = np.abs(moved) > 1e-6 * np.abs(entry.value(y))  # else it is rounding, or the slope vanishes
+        np.testing.assert_allclose(usual[clear & (usual > 0.9)], 1, rtol=0.02)
+        assert (usual < 1.02)[clear].all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("name", "power"), [("the logarithm", 1), ("the square root", 2), ("the reciprocal", -1)])
+def test_rows_that_noise_takes_out_of_a_domain_keep_their_noise(name, power, seed):
+    """The transform is as far from that of the law, in units of its weights, as the target is from the law."""
+    draw = np.random.default_rng(seed)
+    x = draw.uniform(0, 1, (600, 1))
+    entry = next(t for t in TARGET_TRANSFORMS if t.name == name)
+    law = np.exp(3 * x[:, 0] - 3) if power != -1 else 1 / (1 + 9 * x[:, 0])
+    y = law + 0.05 * draw.normal(size=600)
+    data = initial_problem(FitTarget(x, y, ("a",)))
+    assert not entry.usable(y)
+    assert entry.usable(law)
+    (found,) = transformed(data, name)
+    left = np.sqrt(found.weights) * (found.y - entry.value(law))
+    assert np.sqrt(np.mean(left**2)) == pytest.approx(0.05, rel=0.1)
+    assert abs(left.mean()) < 0.01
+
+
 SUMS = {
     "two terms": 1 + 2.5 * A * sympy.cos(B),
     "three terms": A + B**2 - 3 * sympy.sqrt(A) * C,
@@ -153,6 +189,7 @@ def test_a_dictionary_says_what_its_columns_are():
     [
         sympy.exp(-2 * A),
         pytest.param(A**3 / (sympy.exp(A) - 1), marks=pytest.mark.slow),
+        1 / (sympy.exp(8 * A) - 1),
         1 / sympy.sqrt(1 - A**2 / 9),
         sympy.tanh(A),
         sympy.log(A) * 0.4,
@@ -162,7 +199,7 @@ def test_a_dictionary_says_what_its_columns_are():
 def test_one_column(form):
     x = np.random.default_rng(3).uniform(0.3, 2.5, (300, 1))
     y = compile_expression(form, ["a"])(x)
-    pool = Pool(FitTarget(x, y, ("a",)))
+    pool = Pool(FitTarget(x, y, ("a",), "log" if y.min() > 0 and y.max() > 1e6 * y.min() else "linear"))
     for guess in univariate.univariate_candidates(initial_problem(pool.target), floor=pool.target.floor)[:6]:
         pool.offer(guess.expression)
     assert pool.exact
@@ -190,9 +227,14 @@ def test_formulas_are_found(name):
 
 @pytest.mark.parametrize(
     ("form", "waits"),
-    [(1.5 * sympy.exp(-0.7 * A * B), False), (1.2 * sympy.sin(A * B) * sympy.exp(-C) / (A + B) + 0.5 * C**2, True)],
+    [
+        (1.5 * sympy.exp(-0.7 * A * B), False),
+        (1.5 * sympy.tanh(0.7 * A - 0.4) + B, False),  # a unit for each column, and of the target
+        (1.5 * sympy.tanh(0.7 * A - 0.4), True),
+        (1.2 * sympy.sin(A * B) * sympy.exp(-C) / (A + B) + 0.5 * C**2, True),
+    ],
 )
-def test_under_noise_only_a_short_formula_settles_before_evolution(form, waits):
+def test_under_noise_only_a_short_formula_of_few_numbers_settles_before_evolution(form, waits):
     data = problem(form, noise=0.05)
     pool = Pool(FitTarget(data.columns, data.y, NAMES))
     screen = Screen(pool, (initial_problem(pool.target),))

@@ -89,3 +89,10 @@ def test_powers_are_written_as_such(long, short, rate):
     np.testing.assert_allclose(
         *(compile_expression(e, "ab")(rows) for e in (found, long(rate * U))), rtol=1e-8, atol=1e-8
     )
+
+
+@pytest.mark.parametrize("number", [7635043847.742083, 2.6 / 1.7, 1e9 / 7, 123457.8])
+def test_long_numbers_are_no_fractions(number):
+    """A fraction of nine digits is not simpler than a number of nine."""
+    found = simplified(sympy.Float(number) * sympy.exp(X), ["x"], np.linspace(0, 1, 9)[:, None])
+    assert found == sympy.Float(number) * sympy.exp(X)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.edges import EdgeCandidate
 from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution, Model, minimise
 from splinework.interpret.symbolic.library import BOTH, RATE, SHIFT, Array, LibraryFunction
@@ -93,6 +94,8 @@ class SplineEdge:
 Edge = SymbolicEdge | SplineEdge
 Place = tuple[int, int, int]
 """Layer, input, sum."""
+FUNCTION_WORK, SPLINE_WORK = 8e-8, 2e-6
+"""Units of work of an edge's values and slopes at a row, and as many more of a spline."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +184,10 @@ class SymbolicNet:
         return None if solution is None else (self.unpack(solution.constants), solution)
 
     def _residuals(self, u: Array, t: Array) -> Model:
+        work = len(u) * (FUNCTION_WORK * len(self.edges) + SPLINE_WORK * self.splines)
+
         def model(vector: Array) -> tuple[Array, Array]:
+            clock.spend(work)
             outputs, jacobian = self.unpack(vector)(u)
             return (outputs - t).ravel(), jacobian.reshape(-1, jacobian.shape[-1])
 

@@ -17,7 +17,12 @@ from splinework.interpret.symbolic.description_length import description_length
 from splinework.interpret.symbolic.expression import Splines, compile_expression, node_count
 from splinework.interpret.symbolic.pool import Pool, PoolEntry, Proposal, usable
 from splinework.interpret.symbolic.residuals import has_structure
-from splinework.interpret.symbolic.shortening import offer_without_small_parts, shortened, with_other_constants
+from splinework.interpret.symbolic.shortening import (
+    offer_without_small_parts,
+    shortened,
+    with_other_constants,
+    with_units_outside,
+)
 from splinework.interpret.symbolic.simplification import simplified, with_unit_constants
 from splinework.interpret.symbolic.table import FormulaRow
 from splinework.interpret.symbolic.time_limit import run_within
@@ -39,8 +44,8 @@ INDEPENDENT_ROWS = 16
 """Rows that judge whether the numbers of such a law are simple ones: what is no noise moves a constant for all rows alike."""
 SHORTENING_SHARE = 0.4
 """Share of the time left in which rows are shortened; the rest is for their numbers."""
-MAX_REWRITTEN = 3
-"""Entries that are tried in forms which may need fewer constants."""
+MAX_REWRITTEN, MAX_FORMS = 3, 6
+"""Entries that are tried in forms which may need fewer constants, and forms of each in which numbers may be simple."""
 MAX_FRONT = 6
 """Most rows of entries that are simpler, or more accurate, than the best ones."""
 STRONG_EVIDENCE = 3.0
@@ -130,13 +135,14 @@ def _final_rows(
     deadline: float,
     rough: bool = False,
 ) -> list[FormulaRow]:
-    """The rows of one entry: as it is, and expanded where that gives another formula; `rough` where errors are no noise."""
+    """The rows of one entry in some forms, such as expanded, where these differ; `rough` where errors are no noise."""
     splines = entry.proposal.splines
     whole = entry.proposal.whole(entry.expression)
     outside = None if held is None else _error(whole, splines, held)
     proposal = Proposal.of(whole, splines, target)
     found: list[FormulaRow] = []
-    for variant in dict.fromkeys([with_unit_constants(proposal.bare), _multiplied_out(proposal.bare)]):
+    forms = (with_unit_constants(proposal.bare), _multiplied_out(proposal.bare), *with_units_outside(proposal.bare))
+    for variant in list(dict.fromkeys(forms))[:MAX_FORMS]:
         if found and clock.now() > deadline:
             break
         outcome = snap(Template(variant, proposal.target)) if usable(variant) else None
@@ -292,7 +298,7 @@ def ranked(
     but no end. Errors up to `rounding` are equal.
     """
     best: list[FormulaRow] = []
-    for candidate in sorted(found, key=lambda r: (r.complexity, r.rmse)):
+    for candidate in sorted(found, key=lambda r: (r.complexity, max(r.rmse, rounding), r.description)):
         if not best or candidate.rmse < 0.999 * min(b.rmse for b in best) > rounding:
             best.append(candidate)
     winner = min(found, key=lambda r: r.description)

@@ -15,6 +15,7 @@ from splinework.interpret.symbolic.expression import compile_expression
 from splinework.interpret.symbolic.extremes import with_extremes
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
+from splinework.interpret.symbolic.simplification import with_completed_powers
 
 MAX_ROUNDS, MAX_TRIALS = 12, 40
 """Most parts that are taken out one after the other, and most trials for each."""
@@ -68,8 +69,8 @@ def _smaller(part: Any) -> Iterator[Any]:
 def with_other_constants(expression: Any) -> Iterator[Any]:
     """Functions that are nearly the same and may need fewer constants.
 
-    Extremes for absolute values, factors for exponentials, and for a hyperbolic tangent beside a number a logistic function,
-    which is zero at one end.
+    Extremes for absolute values, factors for exponentials, powers of shifted columns for polynomials, and for a hyperbolic
+    tangent beside a number a logistic function, which is zero at one end.
 
     >>> x, y = sympy.symbols("x y", real=True)
     >>> sorted(str(each) for each in with_other_constants(sympy.exp(x / 9 - y) + x + abs(x + 1)))
@@ -82,11 +83,34 @@ def with_other_constants(expression: Any) -> Iterator[Any]:
             if term.free_symbols and (rest := part.args[0] - term).free_symbols:
                 yield expression.xreplace({part: (1 + term) * sympy.exp(rest)})
     for part in expression.atoms(sympy.Add):
+        if (completed := with_completed_powers(part)) != part:
+            yield expression.xreplace({part: completed})
         number, rest = part.as_coeff_Add()
         for step in (each for each in rest.atoms(sympy.tanh) if number != 0 and rest.coeff(each) != 0):
             for sign in (1, -1):
                 logistic = sign * 2 / (1 + sympy.exp(-2 * sign * step.args[0]))
                 yield expression.xreplace({part: rest.xreplace({step: logistic})})
+
+
+def with_units_outside(expression: Any) -> Iterator[Any]:
+    """The expression with the number of a constant or a monomial outside its sum, for each of the sums that are factors, in turn.
+
+    Which of them is free is a matter of writing, and numbers may be simple in one form alone.
+
+    >>> x = sympy.Symbol("x", real=True)
+    >>> for form in with_units_outside(1 / (0.25 + 3.0 * x)):
+    ...     print(form)
+    4.0/(12.0*x + 1)
+    0.333333333333333/(x + 0.0833333333333333)
+    """
+    for product in sympy.preorder_traversal(expression):
+        for factor in product.args if product.is_Mul else (product,) if product.is_Pow else ():
+            total, power = factor.as_base_exp()
+            parts = [term.as_coeff_Mul() for term in total.args] if total.is_Add else []
+            for unit, rest in parts if all(n.is_Float or n == 1 for n, _ in parts) else ():
+                if unit.is_Float and rest.is_polynomial(*rest.free_symbols):
+                    inside = sympy.Add(*((sympy.Integer(1) if n is unit else n / unit) * term for n, term in parts))
+                    yield expression.xreplace({product: product / factor * unit**power * inside**power})
 
 
 def shortened(pool: Pool, entry: PoolEntry, late: Callable[[], bool], most: float = math.inf) -> PoolEntry:

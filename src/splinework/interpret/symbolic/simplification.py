@@ -5,8 +5,9 @@ Sympy's rewriting takes milliseconds or, for some expressions, hours.
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from splinework.interpret.symbolic.time_limit import run_within
 
 EQUALITY_TOLERANCE = 1e-9
 """Relative difference up to which two forms are equal."""
-MAX_DENOMINATOR, MAX_DIGITS, ROUNDING = 12, 9, 1e-11
-"""Denominators and digits of simple numbers, and the relative difference up to which such a decimal is meant."""
+MAX_DENOMINATOR, MAX_NUMERATOR, MAX_DIGITS, ROUNDING = 12, 1000, 9, 1e-11
+"""Denominators, numerators and digits of simple numbers, and the relative difference up to which such a decimal is meant."""
 SHORT_DIGITS = 6
 """Digits of decimals that are written as they are meant."""
 MIN_FACTORED_TERMS, MAX_FACTORED_TERMS = 3, 16
@@ -65,7 +66,7 @@ def _shortest(expression: Any, names: Sequence[str], x: Array, allows: Callable[
                     best = candidate
         if best == before:
             break
-    return _with_short_decimals(best)
+    return _with_short_numbers(best)
 
 
 def _size(expression: Any) -> tuple[int, int]:
@@ -103,19 +104,27 @@ def _scaled_product(product: Any) -> Any:
     return sympy.Mul(*inside, _times(last, size), *(part for part in rest if part is not last))
 
 
+def with_completed_powers(total: Any) -> Any:
+    """A sum with numbers of any kind in shifted columns: `(x - 1.3)**2` for `x**2 - 2.6*x + 1.69`, which may need fewer."""
+    if not total.is_polynomial(*total.free_symbols):
+        return total
+    exact = {number: sympy.Rational(number) for number in total.atoms(sympy.Float)}
+    return _with_floats(_completed(total.xreplace(exact)))
+
+
 def _times(total: Any, factor: float) -> Any:
     """A sum with all of its terms multiplied by a number."""
     return sympy.Add(*(sympy.Float(factor) * term for term in total.args))
 
 
-def _with_short_decimals(expression: Any) -> Any:
-    """The expression with `0.15` for `0.14999999999999997`."""
+def _with_short_numbers(expression: Any) -> Any:
+    """The expression with `0.15` for `0.14999999999999997`, and 5/7 for `0.7142857142857143`."""
     swaps = {}
     for number in expression.atoms(sympy.Float):
         short = sympy.Float(f"{float(number):.{SHORT_DIGITS}g}")
-        if short != number and abs(float(short) / float(number) - 1) < 1e-13:
+        if abs(float(short) - float(number)) < 1e-13 * abs(float(number)):
             swaps[number] = short
-    return expression.xreplace(swaps)
+    return _with_simple_numbers(expression, but=swaps)
 
 
 _INVERSES: dict[tuple[Any, Any], tuple[float, Callable[[Any], Any]]] = {
@@ -225,27 +234,35 @@ def _with_powers_of_waves(expression: Any) -> Any:
     return _with_simple_numbers(sympy.expand_mul(_with_simple_numbers(found)))
 
 
-def _with_simple_numbers(expression: Any) -> Any:
+def _with_simple_numbers(expression: Any, but: Mapping[Any, Any] = MappingProxyType({})) -> Any:
     """The expression with exact numbers for those that equal a simple fraction, so that equal parts are seen to be equal."""
-    swaps = {}
-    for number in expression.atoms(sympy.Float):
+    swaps = dict(but)
+    for number in expression.atoms(sympy.Float) - swaps.keys():
         near = Fraction(float(number)).limit_denominator(MAX_DENOMINATOR)
-        if near and abs(float(near) / float(number) - 1) < EQUALITY_TOLERANCE:
+        if 0 < abs(near.numerator) <= MAX_NUMERATOR and abs(float(near) / float(number) - 1) < EQUALITY_TOLERANCE:
             swaps[number] = sympy.Rational(near.numerator, near.denominator)
     return expression.xreplace(swaps)
 
 
+def _with_floats(expression: Any) -> Any:
+    """The expression with floats for fractions that are not simple."""
+    long = {number for number in expression.atoms(sympy.Rational) if number.q > MAX_DENOMINATOR}
+    return expression.xreplace({number: sympy.Float(number) for number in long})
+
+
 def _with_factored_sums(expression: Any) -> Any:
-    """The expression with sums of monomials written as products or powers, where their coefficients are short decimals."""
+    """The expression with sums of monomials as products or powers, where numbers are short decimals of one of them."""
 
     def factored(total: Any) -> Iterator[Any]:
-        short = {number: _decimal(float(number)) for number in total.atoms(sympy.Float)}
-        if None in short.values():
-            yield total
-            return
-        whole = _with_coefficient_inside(sympy.factor(total.xreplace(short)))
-        long = {number for number in whole.atoms(sympy.Rational) if number.q > MAX_DENOMINATOR}
-        yield whole.xreplace({number: sympy.Float(number) for number in long})
+        parts = [term.as_coeff_Mul() for term in total.args]
+        for unit in (1, *(number for number, _ in parts)):
+            ratios = [n / unit if (n / unit).is_Rational else _decimal(float(n / unit)) for n, _ in parts]
+            if None not in ratios:
+                exact = sympy.Add(*(ratio * monomial for ratio, (_, monomial) in zip(ratios, parts, strict=True)))
+                for whole in (_with_coefficient_inside(sympy.factor(exact)), _completed(exact)):
+                    yield unit * _with_floats(whole)
+                return
+        yield total
 
     return _with_sums_of_monomials(expression, factored)
 

@@ -15,7 +15,7 @@ from numpy.polynomial.chebyshev import chebint
 
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.screening.problem import ScreeningProblem, fit_to
+from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 from splinework.interpret.symbolic.screening.surrogate import chebyshev_basis
 
 DEGREE, FIRST_DEGREE, MIN_ROWS_PER_TERM = 14, 8, 8
@@ -59,7 +59,7 @@ def inner_sums(problem: ScreeningProblem, *, most: float, deadline: float = math
     """
     if problem.size < 2 or not problem.spread > 0:
         return []
-    slopes = fit_to(problem).gradient
+    slopes = problem.surrogate.gradient
     found = []
     for i in range(problem.size):
         for j in range(i + 1, problem.size):

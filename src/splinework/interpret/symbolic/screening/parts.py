@@ -25,7 +25,6 @@ from splinework.interpret.symbolic.screening.inner_sums import InnerSum, inner_s
 from splinework.interpret.symbolic.screening.problem import (
     IrreducibleProblem,
     ScreeningProblem,
-    fit_to,
     initial_problem,
     transformed,
 )
@@ -102,11 +101,23 @@ class PartedTarget(ABC):
         Data without noise are settled by an exact formula alone: what is left then is the error of an approximation. With noise
         many constants, or before evolution many nodes, may be an approximation too, of something shorter.
         """
-        pool = self.pool
-        if pool.exact or not pool.entries or self.is_clean or pool.entries[0].solution.rank > MAX_EXACT_CONSTANTS:
-            return pool.exact
-        may_be_long = self.further is not None and pool.entries[0].nodes > MAX_SHORT_NODES
+        if self.pool.exact or self.is_clean or not self._has_few_constants:
+            return self.pool.exact
+        may_be_long = self.further is not None and self.pool.entries[0].nodes > MAX_SHORT_NODES
         return not may_be_long and self.leaves_noise
+
+    @property
+    def _has_few_constants(self) -> bool:
+        """Whether the best formula has no more fitted constants than another one would have, too.
+
+        Before another search they are a unit of the target and of each of its columns; others may be those of an approximation.
+        """
+        if not self.pool.entries:
+            return False
+        best = self.pool.entries[0]
+        units = 1 + len(best.expression.free_symbols)
+        most = MAX_EXACT_CONSTANTS if self.further is None else min(units, MAX_EXACT_CONSTANTS)
+        return best.solution.rank <= most
 
     @property
     def leaves_noise(self) -> bool:
@@ -220,7 +231,7 @@ class PartedTarget(ABC):
                         values = self._values(whole)
                         if np.isfinite(values).all() and np.ptp(values) > 0:
                             smaller = problem.merged(*each.columns, values, whole)
-                            if fit_to(smaller).error <= MAX_JOINED_RATIO * max(each.error, most):
+                            if smaller.surrogate.error <= MAX_JOINED_RATIO * max(each.error, most):
                                 yield smaller
 
     def _inner_parts(self, problem: ScreeningProblem, each: InnerSum, n: int, unit: float) -> list[tuple[Any, Array]]:

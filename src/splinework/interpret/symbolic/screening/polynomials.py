@@ -42,7 +42,7 @@ N_KEPT = 3
 
 
 def polynomial_candidates(
-    problem: ScreeningProblem, *, floor: float, deadline: float = math.inf, exact: bool = False
+    problem: ScreeningProblem, *, floor: float, deadline: float = math.inf, exact: bool = False, sparse: bool = True
 ) -> list[ScoredExpression]:
     """Sparse polynomials of a problem's columns, the shortest description first; no power series that ends below rounding.
 
@@ -51,6 +51,7 @@ def polynomial_candidates(
         floor: Residual sum of squares, on the scale of the data's target, below which fits are equally good.
         deadline: Time of `clock` after which nothing further is tried.
         exact: Return only a polynomial of which rows determine all terms and which leaves no more than `floor`.
+        sparse: Whether exact sums of few among more terms than rows are sought, which takes seconds.
     """
     if not 1 <= problem.size <= MAX_COLUMNS:
         return []
@@ -64,7 +65,7 @@ def polynomial_candidates(
     many = math.comb(problem.size + MAX_DEGREE, MAX_DEGREE) > _most_terms(problem)
     if many and (low := _exact_of_low_degrees(rows)) is not None:
         return [rows.answer(rows.without_needless_terms(low))]
-    if many and (few := _exact_of_few_terms(rows, deadline)) is not None:
+    if many and sparse and (few := _exact_of_few_terms(rows, deadline)) is not None:
         return [rows.answer(few)]
     if exact:
         return []

@@ -61,6 +61,11 @@ class ScreeningProblem:
         """Lower bound on the nodes of a formula."""
         return node_count(self.wrap(sympy.Dummy(real=True))) + max((node_count(e) for e in self.expressions), default=0)
 
+    @cached_property
+    def surrogate(self) -> PolynomialSurrogate:
+        """The polynomial that stands in for the target."""
+        return fit_surrogate(self.columns, self.y, self.weights)
+
     def without(self, *gone: int) -> "ScreeningProblem":
         """The problem without some columns."""
         kept = [i for i in range(self.size) if i not in gone]
@@ -123,11 +128,6 @@ class IrreducibleProblem:
 
     problem: ScreeningProblem
     error: float
-
-
-def fit_to(problem: ScreeningProblem) -> PolynomialSurrogate:
-    """The polynomial that stands in for the target of a problem."""
-    return fit_surrogate(problem.columns, problem.y, problem.weights)
 
 
 def initial_problem(target: FitTarget) -> ScreeningProblem:
@@ -195,6 +195,12 @@ def _between(low: float, high: float, beyond: float) -> Callable[[Array], bool]:
     return lambda y: bool(y.min() >= low and y.max() <= high and np.abs(y).max() > beyond)
 
 
+MAX_SMOOTHED, MIN_NOISE = 2, 1e-3
+"""Columns up to which a polynomial stands in for a noisy target in its transforms, and its error, relative to the spread, from
+which there is noise."""
+NEAR, MAX_LOST = 1e-3, 1e-8
+"""Distance within which a target is the same to the weights of a transform of it, and rounding errors of a transform of use,
+relative to the largest target in units of the rows' errors."""
 LOGARITHM = "the logarithm"
 _RIGHT = np.pi / 2
 _BELOW_RIGHT, _BELOW_ONE = np.nextafter(_RIGHT, 0), np.nextafter(1, 0)
@@ -238,16 +244,33 @@ TARGET_TRANSFORMS: tuple[TargetTransform, ...] = (
 
 
 def transformed(problem: ScreeningProblem, only: str | None = None) -> Iterator[ScreeningProblem]:
-    """The problem under every transform of its target that is defined for all rows, or the one with a name."""
-    y = problem.y
+    """The problem under every transform of its target that is defined for all rows, or the one with a name.
+
+    Where noise takes rows to where a transform is not defined, it is that of the polynomial that stands in for the target, and
+    linear beside it: `T(s) + T'(s)(y - s)`, the working response of generalised linear models (Nelder & Wedderburn 1972).
+    """
     for entry in TARGET_TRANSFORMS:
-        if not entry.usable(y) or only not in (None, entry.name):
+        if only not in (None, entry.name):
             continue
+        y = next((y for y in _means(problem) if entry.usable(y)), None)
+        if y is None:
+            continue
+        root = np.sqrt(problem.weights)
         with np.errstate(all="ignore"):
-            value, slope = entry.value(y), entry.slope(y)
-        if not (np.isfinite(value).all() and np.isfinite(slope).all()) or np.abs(slope).max() == 0:
+            size = float(np.abs(y * root).max())
+            beside = y + np.copysign(np.where(root > 0, NEAR * size / root, 0.0), y)
+            slope = np.abs([entry.slope(y), entry.slope(beside)]).max(0)  # it may vanish at y
+            value = entry.value(y) + entry.slope(y) * (problem.y - y)
+            lost = np.finfo(float).eps * np.abs(value) * root / (slope * size)
+        if not np.isfinite([value, slope]).all() or not lost.max() < MAX_LOST:
             continue
-        # Bounds the weights where the derivative vanishes.
-        slope = np.maximum(np.abs(slope), 1e-3 * np.abs(slope).max())
         sign = 1 if y.mean() > 0 else -1
         yield problem.transformed(entry.name, value, slope, partial(entry.back, s=sign))
+
+
+def _means(problem: ScreeningProblem) -> Iterator[Array]:
+    """The target, and what stands in for it where it has noise."""
+    yield problem.y
+    few = 0 < problem.size <= MAX_SMOOTHED and 0 < problem.spread < np.inf
+    if few and problem.surrogate.error > MIN_NOISE * problem.spread:
+        yield problem.surrogate.values

@@ -5,7 +5,7 @@ A solution g of a smaller problem gives `f = wrap(g)`, as in the recursion of AI
 
 from collections.abc import Callable, Iterator
 
-from splinework.interpret.symbolic.screening.problem import IrreducibleProblem, ScreeningProblem, fit_to
+from splinework.interpret.symbolic.screening.problem import IrreducibleProblem, ScreeningProblem
 from splinework.interpret.symbolic.screening.reductions import common_reductions, distinct, suggested_reductions
 from splinework.interpret.symbolic.screening.surrogate import PolynomialSurrogate, fit_surrogate
 
@@ -30,7 +30,7 @@ def irreducible_problems(problem: ScreeningProblem, late: Callable[[], bool]) ->
         late: Says whether time is up.
     """
     scale = problem.spread
-    level = [(fit_surrogate(problem.columns, problem.y, problem.weights), problem)]
+    level = [(problem.surrogate, problem)]
     least = level[0][0].error
     noisy = level[0][0].error > MIN_NOISE * scale
     ends: list[IrreducibleProblem] = []
@@ -41,7 +41,7 @@ def irreducible_problems(problem: ScreeningProblem, late: Callable[[], bool]) ->
             if not smaller:
                 ends.append(IrreducibleProblem(at, surrogate.error))
             following += smaller
-        level = [(fit_to(at), at) for _, at in distinct(following)[: BEAM_WIDTH if noisy else MAX_CLEAR]]
+        level = [(at.surrogate, at) for _, at in distinct(following)[: BEAM_WIDTH if noisy else MAX_CLEAR]]
         least = min(least, *(surrogate.error for surrogate, _ in level)) if level else least
     ends += [IrreducibleProblem(at, surrogate.error) for surrogate, at in level]
     return sorted(ends, key=lambda end: (end.problem.size, end.error)), least

@@ -3,7 +3,9 @@
 A solution g of what is left gives `f = wrap(g)` for the data, as in the recursion of AI Feynman (Udrescu & Tegmark 2020).
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,11 @@ import sympy
 
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.own_functions import uses_only
-from splinework.interpret.symbolic.pool import MAX_EXACT_CONSTANTS
 from splinework.interpret.symbolic.residuals import local_noise
 from splinework.interpret.symbolic.screening import polynomials, terms, univariate
 from splinework.interpret.symbolic.screening.parts import MAX_SHORT_NODES, PartedTarget
 from splinework.interpret.symbolic.screening.problem import (
+    MIN_NOISE,
     IrreducibleProblem,
     ScoredExpression,
     ScreeningProblem,
@@ -67,12 +69,19 @@ class Screen(PartedTarget):
                 return
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
         wholes = singles if any(each is problem for each in singles) else [problem, *singles]
-        if any(self._is_rational(other) for each in wholes for other in transformed(each)):
+        if any(self._is_rational(other, sparse=False) for each in wholes for other in transformed(each)):
             return
         if problem.size > 1:
             exact = (summed, self._separated(problem, exact=True), self._joined(problem, exact=True))
             if any(map(self._followed, exact)):
                 return
+        if 1 < ends[0].problem.size < problem.size and ends[0].error < MIN_NOISE * problem.spread:
+            # Known to be smaller, and what polynomials leave is little: before evolution
+            until = clock.now() + (self.deadline - clock.now()) / 2
+            for other in itertools.takewhile(lambda _: clock.now() < until, transformed(ends[0].problem)):
+                self._answer(other)
+                if self.pool.exact:
+                    return
         if self.is_clean:
             divided = [each for each in map(without_wave_factors, singles) if each is not None]
             for each in (*singles, *divided):
@@ -115,9 +124,9 @@ class Screen(PartedTarget):
             if noise < MAX_CLEAN_NOISE * data.spread:
                 self.noise = min(self.noise, noise)
 
-    def _is_rational(self, problem: ScreeningProblem) -> bool:
+    def _is_rational(self, problem: ScreeningProblem, *, sparse: bool = True) -> bool:
         """Offers the polynomials and fractions that are the target to rounding; True where one settles it."""
-        for search in (polynomials.polynomial_candidates, polynomials.fraction_candidates):
+        for search in (partial(polynomials.polynomial_candidates, sparse=sparse), polynomials.fraction_candidates):
             if not self.pool.exact:
                 self._offer_all(search(problem, exact=True, **self._limits))
         return self.pool.exact
@@ -150,11 +159,12 @@ class Screen(PartedTarget):
         if self.further is not None and problem is self.starts[-1]:
             turns, took = (N_TURNS, FIRST_TURN) if singles else (1, 0.0)
             for _ in range(turns):
+                before = self.pool.entries[:1]
                 compose(clock.now() + took)
                 if self.settled or self._late():
                     break
                 began = clock.now()
-                if self.further(1 / turns):
+                if self.further(1 / turns) or (self.pool.entries[:1] == before and self.leaves_noise):
                     break
                 took = clock.now() - began
             self.further = None
@@ -164,8 +174,7 @@ class Screen(PartedTarget):
     @property
     def _is_simple(self) -> bool:
         """Whether few constants leave nothing but noise: only a formula of fewer nodes can be better."""
-        few = bool(self.pool.entries) and self.pool.entries[0].solution.rank <= MAX_EXACT_CONSTANTS
-        return self.pool.exact if self.is_clean else few and self.leaves_noise
+        return self.pool.exact if self.is_clean else self._has_few_constants and self.leaves_noise
 
     def _followed(self, problems: Iterable[ScreeningProblem]) -> bool:
         """Goes on with smaller problems; True where one settles it or time is up."""

@@ -18,7 +18,7 @@ import sympy
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
-from splinework.interpret.symbolic.screening.surrogate import chebyshev_basis
+from splinework.interpret.symbolic.screening.surrogate import FIT_WORK, chebyshev_basis
 
 SUM, PRODUCT, LOW_RANK = "sum", "product", "low rank"
 DEGREES, MAX_TERMS = (10, 22, 46), 90
@@ -235,6 +235,7 @@ def _beside(basis: Array, known: Array) -> Array:
 
 def _fit(design: Array, y: Array, root: Array, fitted: Array) -> Array:
     """Coefficients of weighted least squares on the fitted rows."""
+    clock.spend(FIT_WORK * design.size * design.shape[1])
     found: Array = np.linalg.lstsq(design[fitted] * root[fitted, None], (y * root)[fitted], rcond=1e-12)[0]
     return found
 

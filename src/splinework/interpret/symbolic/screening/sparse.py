@@ -16,7 +16,7 @@ MIN_FITTED = 1e-6
 """Share of the largest coefficient from which one counts in the end, of columns of unit length."""
 MAX_RESIDUAL = 1e-9
 """Residual, as a share of the right side, of an exact solution."""
-STEP_WORK = 3e-10
+STEP_WORK = 5e-11
 """Units of work for each row, row and term."""
 
 

@@ -13,9 +13,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import Array
 
 Exponents = NDArray[np.int_]
+FIT_WORK = 2e-10
+"""Units of work of a fit for each row, term and term."""
 
 MAX_TERMS = 230
 """Maximum number of terms, for a solution in a fraction of a second."""
@@ -89,6 +92,7 @@ class ChebyshevBasis:
 
     def fit(self, y: Array, weights: Array) -> "_SurrogateFit":
         """The fit of the degree with the least leave-one-out error."""
+        clock.spend(FIT_WORK * self.design.size * self.design.shape[1])
         root = np.sqrt(weights)
         q, r = np.linalg.qr(self.design * root[:, None])
         drawn = q.T @ (y * root)
@@ -199,6 +203,8 @@ MAX_OUTLIER_SHARE = 0.15
 """Maximum share of outliers."""
 MAX_ERROR_RATIO = 0.3
 """Ratio to which the error must fall without the outliers; otherwise they are the tail of the noise."""
+MAX_Z_SCORE = 4.5
+"""Standard errors by which the ranks of gross errors in a column may differ from those of all rows: one in 10⁵ by chance."""
 MIN_GROSS_ERROR = 1e-5
 """Minimum size of a gross error relative to the interquartile range."""
 TERM_COUNTS = (30, 60, 120, 300)
@@ -236,4 +242,17 @@ def inliers(columns: Array, y: Array, weights: Array) -> Array | None:
             if settled:
                 break
     gone = int((~kept).sum())
-    return kept if 0 < gone <= MAX_OUTLIER_SHARE * len(y) + 1 and error < MAX_ERROR_RATIO * first else None
+    few = 0 < gone <= MAX_OUTLIER_SHARE * len(y) + 1 and error < MAX_ERROR_RATIO * first
+    return kept if few and not _follow_columns(~kept, columns) else None
+
+
+def _follow_columns(gone: NDArray[np.bool_], columns: Array) -> bool:
+    """Whether some rows lie at one end, or at both, of a column: errors come anywhere, what a law is steep at does not.
+
+    By the mean rank of the rows among all, and of its distance from the middle (Mann & Whitney 1947).
+    """
+    n, few = len(gone), int(gone.sum())
+    ranks = (columns.argsort(0).argsort(0) + 0.5) / n - 0.5
+    places = np.hstack([ranks, 2 * np.abs(ranks) - 0.5])  # evenly from -1/2 to 1/2, of variance 1/12
+    z = places[gone].mean(0) * np.sqrt(12 * few * n / (n - few))
+    return bool(np.abs(z).max() > MAX_Z_SCORE)

@@ -54,9 +54,12 @@ def univariate_candidates(
     variants = sorted(_variants(problem), key=lambda each: each[1])
     found: list[tuple[float, int, EdgeCandidate]] = []
     rough: list[tuple[float, int]] = []
+    exact: list[tuple[float, int]] = []
     limit = math.inf
-    for effort, order in ((EFFORTS[:1], enumerate(variants)), (EFFORTS[1:], _best_first(variants, rough))):
-        for number, (variant, extra) in order:
+    for effort, every in ((EFFORTS[:1], True), (EFFORTS[1:], False)):
+        thorough = dict.fromkeys(number for _, number in [*sorted(exact), *sorted(rough)][:MAX_THOROUGH])
+        for number in range(len(variants)) if every else thorough:
+            variant, extra = variants[number]
             if found and clock.now() > deadline:
                 break
             n = len(variant.y)
@@ -73,25 +76,16 @@ def univariate_candidates(
                 code = c.constants * math.log(n) + 2 * (c.function.cost + extra)
                 rss = max(c.unexplained * total, floor)
                 found.append((n * math.log(rss / n) + code, number, c))
-                if rss <= floor:  # only shorter ones are better
+                if rss <= floor:  # only shorter ones are better, which a first look may miss
                     limit = min(limit, code)
+                    exact.append((code, number))
             if fits and leaves_structure(fits[0], column, variant.y, variant.weights):
                 rough.append((found[-len(fits)][0], number))
-        if limit < math.inf:
-            break
     best = sorted(found, key=lambda each: each[0])[:N_KEPT]
     return [
         ScoredExpression(variants[k][0], candidate_expression(c, variants[k][0].expressions[0]), score)
         for score, k, c in best
     ]
-
-
-def _best_first(
-    variants: Sequence[tuple[ScreeningProblem, float]], rough: Sequence[tuple[float, int]]
-) -> Iterator[tuple[int, tuple[ScreeningProblem, float]]]:
-    """The variants of which more than noise was left, those of shortest description first."""
-    for _, number in sorted(rough)[:MAX_THOROUGH]:
-        yield number, variants[number]
 
 
 def _variants(problem: ScreeningProblem) -> Iterator[tuple[ScreeningProblem, float]]:
