@@ -9,9 +9,11 @@ import torch
 
 import splinework as sw
 from splinework.nn.scaling import Scaling
+from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import DataSplit, Samples, set_units
 from splinework.train.input_transform import EvenScaling, InputTransform, even_scales, on_even_scales
 from splinework.train.losses import Squared
+from splinework.train.options import TrainingOptions
 from tests.families import every
 
 
@@ -87,7 +89,8 @@ def test_a_scaling_by_way_of_even_scales_is_left_for_the_one_that_was_there(scal
     before = made.input_scaling
     heavy = before.inverse(torch.sinh(3 * before(x)))  # skewed in the model's units
     rows = DataSplit(Samples(before(heavy), torch.sin(3 * before(x)[:, :1]), None), None, True, Squared())
-    rows = on_even_scales(made, rows, 0)
+    objective = DataObjective(made, u=rows.used.u, t=rows.used.t)
+    rows = on_even_scales(objective, rows, TrainingOptions())
     even = made.input_scaling
     assert isinstance(even, EvenScaling)
     torch.testing.assert_close(rows.used.u, even(heavy), rtol=0, atol=1e-9)

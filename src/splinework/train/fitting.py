@@ -14,8 +14,8 @@ from typing_extensions import Unpack
 from splinework import notebook_html
 from splinework.errors import ConfigError
 from splinework.nn.network import KAN
+from splinework.nn.scaling import Scaling
 from splinework.train.additive_network import fit_linear, is_linear
-from splinework.train.coordinates import is_shaped
 from splinework.train.data_objective import DataObjective, JointObjective
 from splinework.train.data_split import DataSplit, Samples, take_rows
 from splinework.train.delivery import Outcome, deliver, working_copy
@@ -23,6 +23,7 @@ from splinework.train.diagnostics import Finding, diagnose
 from splinework.train.history import History
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.losses import Loss, Squared
+from splinework.train.objective import Objective
 from splinework.train.options import FitKeywords, TrainingOptions, is_shared, options_of, with_options
 from splinework.train.penalties import Penalty
 from splinework.train.plan import TrainingPlan, make_plan
@@ -45,9 +46,6 @@ from splinework.train.uncertainty import (
     intervals,
     posterior,
 )
-
-MAX_KNOWN_SHARE = 0.5
-"""Share of the variance that a network explains as it comes, beyond which it goes on with the scales that it has."""
 
 
 @dataclass(frozen=True)
@@ -176,32 +174,23 @@ def prepared(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[Data
     rows, objective = prepare(work, x, y, options)
     if len(options.residuals):
         return rows, _with_residuals(objective, options.residuals)
-    if isinstance(objective, DataObjective) and _may_change_scales(objective, options):
-        from splinework.train.input_transform import on_even_scales  # loaded by a fit
+    if isinstance(objective, DataObjective) and is_knowable(objective, _plan(objective, options), options):
+        from splinework.train.input_transform import on_even_scales  # loaded where scales may change
 
-        rows = on_even_scales(work, rows, options.seed)
+        rows = on_even_scales(objective, rows, options)
         objective = replace(objective, u=rows.used.u)
     return rows, objective
 
 
-def _may_change_scales(objective: DataObjective, options: TrainingOptions) -> bool:
-    """Whether a fit by default of a network that knows nothing yet is free to see its inputs on other scales."""
-    first = objective.model.kan_layers[0]
-    return (
-        options.standardise is not False
-        and is_knowable(objective, make_plan(objective, options, smooth=options.smooths), options)
-        and first.basis.degree is not None
-        and first.grid_kind == "adaptive"
-        and not is_shaped(objective.model)
-        and objective.unexplained_share() > 1 - MAX_KNOWN_SHARE
-    )
+def _plan(objective: Objective, options: TrainingOptions) -> TrainingPlan:
+    return make_plan(objective, options, smooth=options.smooths)
 
 
 def conduct(
     model: KAN, x: Any, rows: DataSplit, objective: DataObjective | StreamObjective, chosen: TrainingOptions
 ) -> Outcome:
     """The fit itself, from the plan to the model that is handed back."""
-    plan = make_plan(objective, chosen, smooth=chosen.smooths)
+    plan = _plan(objective, chosen)
     held_out = None if rows.held_out is None else objective_of(objective.model, rows.held_out, rows.criterion, ())
     run = TrainingRun.of(chosen, held_out, torch.Generator().manual_seed(chosen.seed))
     if chosen.checkpoint is not None:
@@ -221,8 +210,8 @@ def conduct(
         run.warn(finding.text)
     run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
     penalties, polished, network = run.best_penalties, final is not objective, None
-    if type(final) is DataObjective:
-        from splinework.train.input_transform import leave_even_scales  # loaded by a fit
+    if isinstance(final, DataObjective) and type(final.model.input_scaling) is not Scaling:
+        from splinework.train.input_transform import leave_even_scales  # loaded where scales have changed
 
         network, final = leave_even_scales(run, final)
     return Outcome(deliver(run, model, final, x), run.history, penalties, polished, network)

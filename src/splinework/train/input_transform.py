@@ -22,8 +22,10 @@ from splinework.nn.scaling import Scaling
 from splinework.splines import grid_points, insert_knots, refine_coefficients, solve_least_squares
 from splinework.splines.bases import make_basis
 from splinework.splines.knots import extended
+from splinework.train.coordinates import is_shaped
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import DataSplit, Samples, set_units
+from splinework.train.options import TrainingOptions
 from splinework.train.process_teacher import ProcessTeacher, estimated_curve
 from splinework.train.run import TrainingRun
 from splinework.train.teacher import MAX_INPUTS, MAX_OUTPUTS, MIN_ROWS, clearly_less
@@ -43,10 +45,12 @@ MIN_INTERVALS, MAX_INTERVALS, POINTS_PER_INTERVAL = 20, 320, 6
 MARGIN_SHARE, MARGIN = 0.1, 0.5
 """Intervals beyond the rows on each side, as a share of those among them, and how far they reach, as a share of the range of the
 even scale: a line there is none on the raw scale, where a tail that is one would soon be far off."""
-OUTER_WEIGHT = 1e-3
+OUTER_WEIGHT = 1e-6
 """Weight of points in these intervals, beside 1 of those among the rows."""
 MAX_CHANGE = 0.01
 """Share of the root mean square error by which leaving the even scales may change the outputs of the rows."""
+MAX_KNOWN_SHARE = 0.5
+"""Share of the variance that a network explains as it comes, beyond which it goes on with the scales that it has."""
 MAX_COMPARED_ROWS = 1000
 """Rows by which scales are compared."""
 
@@ -190,16 +194,16 @@ class EvenScaling(Scaling):
         return found
 
 
-def on_even_scales(model: KAN, rows: DataSplit, seed: int) -> DataSplit:
-    """The rows with skewed inputs on even scales, which the model's scaling then has; the same where left-out rows ask for none.
+def on_even_scales(objective: DataObjective, rows: DataSplit, options: TrainingOptions) -> DataSplit:
+    """The rows with skewed inputs on even scales, which the network's scaling then has; the same where none are asked for.
 
     Args:
-        model: A network with its units; its scaling changes.
+        objective: The objective of a network with its units; the network's scaling changes.
         rows: The rows in these units.
-        seed: Seed of the sample of rows that are asked.
+        options: The options of a fit by default; the scales of a network that knows something, or has shapes, stay.
     """
-    transform = even_scales(rows.used, seed)
-    if transform is None:
+    model = objective.model
+    if not _may_change_scales(objective, options) or (transform := even_scales(rows.used, options.seed)) is None:
         return rows
     units, model.input_scaling = model.input_scaling, EvenScaling(model.input_scaling, transform)
     set_units(model, units.inverse(rows.together.u), None, always=True)
@@ -210,8 +214,19 @@ def on_even_scales(model: KAN, rows: DataSplit, seed: int) -> DataSplit:
     return replace(rows, used=moved(rows.used), held_out=None if rows.held_out is None else moved(rows.held_out))
 
 
+def _may_change_scales(objective: DataObjective, options: TrainingOptions) -> bool:
+    first = objective.model.kan_layers[0]
+    return (
+        options.standardise is not False
+        and first.basis.degree is not None
+        and first.grid_kind == "adaptive"
+        and not is_shaped(objective.model)
+        and objective.unexplained_share() > 1 - MAX_KNOWN_SHARE
+    )
+
+
 @torch.no_grad()
-def leave_even_scales(run: TrainingRun, final: DataObjective) -> tuple[KAN | None, DataObjective]:
+def leave_even_scales(run: TrainingRun, final: DataObjective) -> tuple[KAN, DataObjective]:
     """The end of a fit on even scales: the run's best network becomes one of the inputs themselves.
 
     Args:
@@ -219,13 +234,12 @@ def leave_even_scales(run: TrainingRun, final: DataObjective) -> tuple[KAN | Non
         final: The objective of the best network.
 
     Returns:
-        The network on even scales, or None where there were none; and the objective in the units of the best network.
+        The network on even scales; and the objective in the units of the best network.
     """
     network = run.best
     assert network is not None
     even = network.input_scaling
-    if not isinstance(even, EvenScaling):
-        return None, final
+    assert isinstance(even, EvenScaling)
     on_even = replace(final.on(network), penalties=())
     run.best = best = even.plain(network, final.u, MAX_CHANGE * on_even.rmse())
 

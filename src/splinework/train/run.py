@@ -124,7 +124,7 @@ class TrainingRun:
             self.best_penalties = objective.penalties
         if number < len(self.journal.done):
             return self._replay(objective, self.journal.done[number])
-        first, state = len(self.history), self.journal.current
+        first, state, saved = len(self.history), self.journal.current, time.monotonic()
         if state is not None:
             self._reopen(objective, state)
         stepper = optimiser.attach(objective, steps, self.generator)
@@ -136,7 +136,6 @@ class TrainingRun:
             values, unseen, done = list(state["values"]), state["unseen"], state["count"]
         window, holds = patience or objective.patience, is_shaped(objective.model) and not optimiser.second_order
         share = next(s for s in (settles, self.settles, optimiser.settles) if s is not None) * window / 10
-        saved = time.monotonic()
         for count in range(done + 1, steps + 1):
             if self.over:
                 break
