@@ -33,7 +33,7 @@ def normal(values, generator):
 
 
 def labels(values, generator):
-    return (generator.uniform(size=len(values)) < 1 / (1 + np.exp(-2 * values))).astype(int)
+    return (generator.uniform(size=len(values)) < 1 / (1 + np.exp(-values))).astype(int)
 
 
 @pytest.mark.slow
@@ -47,7 +47,7 @@ def test_bands_of_ninety_percent_cover_about_that_share():
     [
         (lambda: sw.KANRegressor(), normal, lambda x: truth(x) + x[:, 0] * x[:, 1], 6, 200, 0.82),
         (lambda: sw.KANRegressor(hidden=0, loss="poisson"), lambda v, g: g.poisson(np.exp(v)), truth, 12, 200, 0.82),
-        (lambda: sw.KANClassifier(hidden=0), labels, lambda x: 2 * truth(x) - 1, 12, 500, 0.75),
+        (lambda: sw.KANClassifier(hidden=0), labels, lambda x: 4 * truth(x) - 2, 12, 500, 0.75),
     ],
     ids=["interaction", "counts", "classes"],
 )
