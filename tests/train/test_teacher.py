@@ -16,7 +16,7 @@ from splinework.train.gaussian_process import fit_process
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
 from splinework.train.process_teacher import ProcessTeacher
-from splinework.train.teacher import is_teachable, prefers
+from splinework.train.teacher import _goes_astray, is_teachable, prefers
 
 
 def friedman(x):
@@ -179,6 +179,28 @@ def test_a_rival_that_held_out_rows_have_chosen_must_be_better_than_their_luck(r
     rival = SimpleNamespace(unit_forward=lambda u: ratio * noise if len(u) == rows else u)
     fresh = torch.zeros(9, 1, dtype=torch.float64)
     assert prefers(rival, lambda u: 0 * u, held_out, fresh, clearly=False) is preferred
+
+
+def test_a_taught_network_that_leaves_its_teacher_at_a_row_is_refused_for_a_better_one():
+    generator = torch.Generator().manual_seed(0)
+    u = torch.linspace(-1, 1, 300, dtype=torch.float64)[:, None]
+    held_out = SimpleNamespace(u=u, t=0.1 * torch.randn(300, 1, generator=generator, dtype=torch.float64), weights=None)
+    wild = SimpleNamespace(unit_forward=lambda at: 50 * (at > 0.995))
+    near, worse = (SimpleNamespace(unit_forward=lambda at, off=off: off + 0 * at) for off in (0.01, 99.0))
+    assert not prefers(near, wild.unit_forward, held_out, u, clearly=True)  # one row is no evidence
+    assert _goes_astray(wild, near, lambda at: 0 * at, held_out)
+    assert not _goes_astray(wild, worse, lambda at: 0 * at, held_out)
+    assert not _goes_astray(near, wild, lambda at: 0 * at, held_out)
+
+
+@pytest.mark.slow
+def test_a_fit_of_many_rows_with_tails_is_as_accurate_as_their_noise():
+    """Between 16,384 rows and those that have no teacher, the network was taught by points that missed the outermost rows."""
+    x = 1.5 * torch.randn(19_000, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    noise = 0.05 * torch.randn(19_000, 1, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    begun = sw.KAN([2, 3, 1], generator=torch.Generator().manual_seed(1))
+    result = sw.fit(begun, x, torch.sin(x[:, :1]) * x[:, 1:] + noise, progress=False)
+    assert result.history[-1].rmse_train < 0.055
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.3])
