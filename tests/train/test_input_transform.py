@@ -101,6 +101,8 @@ def test_a_scaling_by_way_of_even_scales_is_left_for_the_one_that_was_there(scal
         assert type(after.input_scaling) is Scaling
         assert after.input_scaling.scales == scales
         assert float((after(heavy) - outputs).square().mean().sqrt()) <= 1e-6 * float(outputs.std())
+        beyond = even.inverse(torch.linspace(-1.8, 1.8, 57, dtype=torch.float64)[:, None].expand(-1, 4))
+        assert float((after(beyond) - made(beyond)).abs().max()) < 0.1 * float(outputs.std())
 
 
 @pytest.mark.parametrize("seed", [0, 3])
@@ -155,6 +157,7 @@ def test_a_fit_to_a_skewed_column_is_as_good_as_one_to_its_logarithm(shape: list
     errors = [(each - torch.sin(fresh)).square().mean().sqrt() for each in predictions]
     assert float(errors[0]) < 1.5 * float(errors[1])
     assert type(result.model.input_scaling) is Scaling
+    assert result.history.notes[-1] == "ended: converged"  # by which others see how a fit has ended
     assert result.history[-1].rmse_train == pytest.approx(
         float((result.model(x) - y).detach().square().mean().sqrt()), rel=1e-9
     )

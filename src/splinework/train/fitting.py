@@ -208,12 +208,12 @@ def conduct(
         final, judge, taught = _take_all_steps(run, objective, rows, plan, chosen)
     for finding in _findings(run, rows, judge, objective, taught=taught):
         run.warn(finding.text)
-    run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
     penalties, polished, network = run.best_penalties, final is not objective, None
     if isinstance(final, DataObjective) and type(final.model.input_scaling) is not Scaling:
         from splinework.train.input_transform import leave_even_scales  # loaded where scales have changed
 
         network, final = leave_even_scales(run, final)
+    run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
     return Outcome(deliver(run, model, final, x), run.history, penalties, polished, network)
 
 

@@ -80,8 +80,8 @@ class InputTransform:
         found = {i: pair for i, column in enumerate(x.T) if (pair := _evening(column)) is not None}
         if not found:
             return None
-        centre, width = torch.tensor(list(found.values()), dtype=x.dtype).T
-        return cls(torch.tensor(list(found)), centre, width)
+        centre, width = torch.tensor(list(found.values()), dtype=x.dtype, device=x.device).T
+        return cls(torch.tensor(list(found), device=x.device), centre, width)
 
     def __call__(self, x: Tensor) -> Tensor:
         """The inputs on their even scales, `(n, p)`."""
@@ -134,15 +134,14 @@ class InputTransform:
         knots = centre + width * torch.sinh(shift + scale * even)
         ends = (knots - level) / spread
         own = extended(ends, degree)
-        places = (torch.arange(POINTS_PER_INTERVAL, dtype=x.dtype) + 0.5) / POINTS_PER_INTERVAL
+        places = (torch.arange(POINTS_PER_INTERVAL, dtype=x.dtype, device=x.device) + 0.5) / POINTS_PER_INTERVAL
         at = torch.cat([ends, torch.lerp(ends[:, :-1, None], ends[:, 1:, None], places).flatten(1)], dim=1)
         before = (torch.asinh((level + spread * at - centre) / width) - shift) / scale
         values = first.edges(x.new_zeros(at.shape[1], model.inputs).index_copy(1, inputs, before.T))
         rows = basis.rows(at.T, own, basis.prepare(own), 0)
         beyond = (at < ends[:, outer, None]) | (at > ends[:, -1 - outer, None])
-        weight = torch.where(beyond, OUTER_WEIGHT, 1.0)[
-            :, :, None
-        ]  # a kink at the ends must not be felt among the rows
+        # A kink at the ends must not be felt among the rows.
+        weight = torch.where(beyond, OUTER_WEIGHT, 1.0)[:, :, None]
         fitted = solve_least_squares(weight * rows.transpose(0, 1), weight * values[:, inputs].transpose(0, 1))
         base = table[:, size:].index_fill(0, inputs, 0.0)
         splines = torch.cat([splines.index_copy(0, inputs, fitted), base], dim=1)
@@ -271,7 +270,8 @@ def even_scales(rows: Samples, seed: int) -> InputTransform | None:
     """
     if len(rows.u) < MIN_ROWS or rows.u.shape[1] > MAX_INPUTS or rows.t.shape[1] > MAX_OUTPUTS:
         return None
-    some = rows.rows(torch.randperm(len(rows.u), generator=torch.Generator().manual_seed(seed))[:MAX_COMPARED_ROWS])
+    order = torch.randperm(len(rows.u), generator=torch.Generator().manual_seed(seed)).to(rows.u.device)
+    some = rows.rows(order[:MAX_COMPARED_ROWS])
     transform = InputTransform.of(some.u)
     if transform is None:
         return None
@@ -284,6 +284,7 @@ def even_scales(rows: Samples, seed: int) -> InputTransform | None:
             errors = estimated_curve(KAN([1, some.t.shape[1]], dtype=u.dtype, device=u.device), within, seed)[1]
         else:
             errors = ProcessTeacher.of(replace(some, u=u), seed).left_out
+        errors = errors.to(u.device)
         return errors if some.weights is None else errors * some.weights.sqrt()[:, None]
 
     return transform if clearly_less(left_out(transform(some.u)), left_out(some.u)) else None
