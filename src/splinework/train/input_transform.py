@@ -45,8 +45,9 @@ MIN_INTERVALS, MAX_INTERVALS, POINTS_PER_INTERVAL = 20, 320, 6
 MARGIN_SHARE, MARGIN = 0.1, 0.5
 """Intervals beyond the rows on each side, as a share of those among them, and how far they reach, as a share of the range of the
 even scale: a line there is none on the raw scale, where a tail that is one would soon be far off."""
-OUTER_WEIGHT = 1e-6
-"""Weight of points in these intervals, beside 1 of those among the rows."""
+OUTER_WEIGHT, LEAST_OUTER_WEIGHT = 1e-3, 1e-6
+"""Weight of points in these intervals, beside 1 of those among the rows; and the least one, for rows that are not met otherwise: a
+kink at the ends is not felt there, but tails are worse."""
 MAX_CHANGE = 0.01
 """Share of the root mean square error by which leaving the even scales may change the outputs of the rows."""
 MAX_KNOWN_SHARE = 0.5
@@ -106,12 +107,14 @@ class InputTransform:
         """
         outputs, intervals = model(self(x)), MIN_INTERVALS
         while True:
-            found = self._refitted(model, x, intervals)
-            if intervals >= MAX_INTERVALS or float((found(x) - outputs).square().mean().sqrt()) <= tolerance:
+            found = self._refitted(model, x, intervals, OUTER_WEIGHT)
+            if float((found(x) - outputs).square().mean().sqrt()) <= tolerance:
                 return found
+            if intervals >= MAX_INTERVALS:
+                return self._refitted(model, x, intervals, LEAST_OUTER_WEIGHT)
             intervals *= 2
 
-    def _refitted(self, model: KAN, x: Tensor, intervals: int) -> KAN:
+    def _refitted(self, model: KAN, x: Tensor, intervals: int, outer_weight: float) -> KAN:
         """The network of x, its first layer with this number of intervals at least."""
         found, inputs = copy.deepcopy(model), self.inputs
         first, scaling = found.kan_layers[0], found.input_scaling
@@ -140,8 +143,7 @@ class InputTransform:
         values = first.edges(x.new_zeros(at.shape[1], model.inputs).index_copy(1, inputs, before.T))
         rows = basis.rows(at.T, own, basis.prepare(own), 0)
         beyond = (at < ends[:, outer, None]) | (at > ends[:, -1 - outer, None])
-        # A kink at the ends must not be felt among the rows.
-        weight = torch.where(beyond, OUTER_WEIGHT, 1.0)[:, :, None]
+        weight = torch.where(beyond, outer_weight, 1.0)[:, :, None]
         fitted = solve_least_squares(weight * rows.transpose(0, 1), weight * values[:, inputs].transpose(0, 1))
         base = table[:, size:].index_fill(0, inputs, 0.0)
         splines = torch.cat([splines.index_copy(0, inputs, fitted), base], dim=1)
