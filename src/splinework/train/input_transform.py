@@ -46,8 +46,8 @@ MARGIN_SHARE, MARGIN = 0.1, 0.5
 """Intervals beyond the rows on each side, as a share of those among them, and how far they reach, as a share of the range of the
 even scale: a line there is none on the raw scale, where a tail that is one would soon be far off."""
 OUTER_WEIGHT, LEAST_OUTER_WEIGHT = 1e-3, 1e-6
-"""Weight of points in these intervals, beside 1 of those among the rows; and the least one, for rows that are not met otherwise: a
-kink at the ends is not felt there, but tails are worse."""
+"""Weight of points in these intervals, beside 1 of those among the rows; and the least one, for rows that are not met otherwise:
+a kink at the ends is not felt there, but tails are worse."""
 MAX_CHANGE = 0.01
 """Share of the root mean square error by which leaving the even scales may change the outputs of the rows."""
 MAX_KNOWN_SHARE = 0.5
