@@ -9,14 +9,16 @@ import torch
 import splinework as sw
 from splinework.data import SpecialSet
 from splinework.train import Roughness, fitting
-from splinework.train.between_rows import agree, draw_points, new_points
+from splinework.train.between_rows import agree, draw_points, new_points, outer_points
+from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
 from splinework.train.fitting import prepare
 from splinework.train.gaussian_process import fit_process
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
 from splinework.train.process_teacher import ProcessTeacher
-from splinework.train.teacher import _goes_astray, is_teachable, prefers
+from splinework.train.run import TrainingRun
+from splinework.train.teacher import _goes_astray, is_teachable, prefers, teach
 
 
 def friedman(x):
@@ -251,3 +253,20 @@ def test_an_interruption_of_the_teaching_loses_nothing_of_what_the_rows_gave(mon
     plain = state([])
     assert stopped.keys() == plain.keys()
     assert all(torch.equal(stopped[name], plain[name]) for name in plain)
+
+
+@pytest.mark.parametrize("seed", [2, *(pytest.param(each, marks=pytest.mark.slow) for each in (0, 1, 3, 4))])
+def test_a_taught_network_stays_near_its_teacher_beyond_rows_of_columns_that_go_together(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(60, 1)) + 0.3 * rng.normal(size=(60, 4))
+    y = np.sin(x[:, 0]) + x[:, 1] * x[:, 2] / 4 + 0.2 * rng.normal(size=60)
+    u, t = torch.from_numpy(x / x.std(0)), torch.from_numpy((y - y.mean()) / y.std())[:, None]
+    teacher = ProcessTeacher.of(Samples(u, t, None), seed)
+    options = TrainingOptions(seed=seed, progress=False)
+    objective = DataObjective(sw.KAN([4, 9, 1], dtype=torch.float64), u=u, t=t, seed=seed)
+    plan = make_plan(objective, options, smooth=False)
+    run = TrainingRun(None, torch.Generator().manual_seed(seed))
+    taught, _ = teach(run, objective, plan, teacher, seed)
+    outer = outer_points(u, 2000, torch.Generator().manual_seed(seed + 1000))
+    off = (taught.unit_forward(outer) - teacher(outer)).detach()[:, 0] / teacher.processes[0].deviation(outer)
+    assert off.square().mean() < 1

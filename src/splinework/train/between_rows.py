@@ -10,6 +10,8 @@ KERNEL_FREEDOM = 3
 N_OUTERMOST, REACH = 3, 3.0
 """Outermost gaps of a column, and how many times their mean a point may lie beyond its range: the largest of twenty times as many
 rows lies about three (the logarithm of twenty) beyond the largest of them, where the tail is exponential."""
+STRETCH = 0.5
+"""Mean of how much further from the mean than the rows outer points lie, as a share."""
 N_COMPARED_POINTS = 500
 """Points at which two predictions are compared."""
 PRIOR_ROWS = 10
@@ -49,6 +51,31 @@ def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
     moved = torch.where(moved > high, 2 * high - moved, moved).clamp(low, high)
     kept = u if count >= rows else u[torch.randperm(rows, generator=generator)[:count].to(u.device)]
     return torch.cat([kept, moved])
+
+
+def outer_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Points beyond the rows, and between columns that go together: `(count, inputs)`.
+
+    A row is stretched away from the mean by a factor of one and an exponential variable; half of them have some columns of other
+    rows before. Codes keep their values.
+
+    Args:
+        u: Rows `(N, inputs)`.
+        count: Number of points.
+        generator: Source of randomness, on the CPU.
+    """
+    rows, inputs = u.shape
+
+    def some() -> Tensor:
+        return u[torch.randint(rows, (count,), generator=generator).to(u.device)]
+
+    def chance(*size: int) -> Tensor:
+        return torch.rand(count, *size, generator=generator, dtype=u.dtype).to(u.device)
+
+    codes = torch.tensor([_is_code(column) for column in u.T]).to(u.device)
+    mixed = torch.where((chance(inputs) < 0.5) & (chance(1) < 0.5), some(), some())
+    factor = 1 - STRETCH * chance(1).clamp_min(1e-6).log()
+    return torch.where(codes, mixed, u.mean(0) + factor * (mixed - u.mean(0)))
 
 
 def reached(u: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,16 +11,18 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
 from splinework.train.additive_network import estimated_curves, leaves_nothing, rows_of, take_curves
-from splinework.train.between_rows import N_COMPARED_POINTS, agree, draw_points, new_points
+from splinework.train.between_rows import N_COMPARED_POINTS, agree, draw_points, new_points, outer_points
 from splinework.train.curve import CurveEstimate
 from splinework.train.data_objective import DataObjective
 from splinework.train.gaussian_process import MAX_EXACT_ROWS
+from splinework.train.data_split import Samples, normalised_weights
 from splinework.train.losses import Squared
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import TrainingPlan
@@ -39,6 +41,11 @@ MIN_NOISE_SHARE = 1e-3
 """Noise, as a share of the spread, below which a network may find the function itself, and is tried on the rows first."""
 MIN_POINTS, POINTS_PER_PARAMETER, HELD_OUT_SHARE = 1500, 3, 0.15
 """Points that the network learns from, and the share of as many again by which its states are judged."""
+OUTER_SHARE, HARD_SHARE = 0.5, 0.25
+"""Points beyond the rows for each one between them, by which a taught network is judged, and points that are added at a time,
+as a share of those that it has learned from: where it differs most from its teacher."""
+N_CANDIDATES, N_EXCHANGES, N_EXCHANGE_STEPS = 2, 4, 20
+"""Candidates for each point learned from, how often some are added at most, and steps after each time."""
 TARGET_SHARE = 0.25
 """Share of the teacher's own uncertainty below which following it more closely is not worth while: it adds 3 % to the error."""
 N_STARTS, N_FINAL_STEPS, SETTLES = 4, 30, 0.2
@@ -195,6 +202,7 @@ def teach(
     try:
         with run.approximating("teacher, ", TARGET_SHARE * teacher.uncertainty(unseen), SETTLES):
             run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never"))
+            _exchange(run, student, plan, objective.u, teacher, seed)
     finally:
         run.held_out = judge
     assert run.best is not None
@@ -216,11 +224,52 @@ def finish(
     knowing = ProcessTeacher.of(rows_of(everything), seed, estimated_curves(everything), teacher)
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
+    student = _with_hardest(student, everything.u, knowing, seed)
     run.judge_anew(student, None)
     with run.approximating("teacher, ", TARGET_SHARE * knowing.uncertainty(points), SETTLES):
         run.advance(student, plan.method, N_FINAL_STEPS, "polish")
     extend_margins(run, student)  # of a few rows one is more than the points that a grid may leave out
     run.best_penalties = penalties
+
+
+def _exchange(
+    run: TrainingRun, student: DataObjective, plan: TrainingPlan, rows: Tensor, teacher: ProcessTeacher, seed: int
+) -> None:
+    """Adds points where the run's best network differs most from its teacher to those that it has learned from, and goes on.
+
+    After Remez' exchange algorithm. A network that agrees with its teacher in the mean may be off by dozens of spreads in a
+    corner that few of the points have come to, and a little beyond the rows.
+    """
+    assert run.best is not None
+    student = student.on(copy.deepcopy(run.best))
+    judge = _candidates(rows, len(student.u), teacher, seed)
+    run.judge_anew(student, replace(student, u=judge.u, t=judge.t, weights=judge.weights))
+    for turn in range(1, 1 + N_EXCHANGES):
+        if run.over:
+            break
+        student = _with_hardest(student, rows, teacher, seed + turn)
+        run.advance(student, plan.method, N_EXCHANGE_STEPS, "exchange")
+
+
+@torch.no_grad()
+def _with_hardest(student: DataObjective, rows: Tensor, teacher: ProcessTeacher, seed: int) -> DataObjective:
+    """The objective with further points: those of many where its network differs most from the teacher."""
+    some = _candidates(rows, N_CANDIDATES * len(student.u), teacher, seed)
+    assert some.weights is not None
+    differences = some.weights * (student.model.unit_forward(some.u) - some.t).square().mean(1)
+    hardest = some.rows(differences.topk(math.ceil(HARD_SHARE * len(student.u))).indices)
+    before = torch.ones_like(student.u[:, 0]) if student.weights is None else student.weights
+    u, t = torch.cat([student.u, hardest.u]), torch.cat([student.t, hardest.t])
+    return replace(student, u=u, t=t, weights=torch.cat([before, cast(Tensor, hardest.weights)]))
+
+
+def _candidates(rows: Tensor, count: int, teacher: ProcessTeacher, seed: int) -> Samples:
+    """New points between the rows, and beyond; the less a teacher knows of the mean there, the less they weigh."""
+    outer = outer_points(rows, math.ceil(OUTER_SHARE * count), torch.Generator().manual_seed(seed))
+    points = torch.cat([new_points(rows, count, seed), outer])
+    variance = torch.stack([process.deviation(points.cpu()) for process in teacher.processes], dim=1).square().mean(1)
+    weights = (teacher.uncertainty(rows) ** 2 / variance.clamp_min(1e-300)).clamp_max(1).to(rows)
+    return Samples(points, teacher(points), normalised_weights(weights))
 
 
 def _points(objective: DataObjective, seed: int) -> Tensor:
