@@ -17,9 +17,10 @@ from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, train_ense
 from splinework.tabular.grids import layer_of
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.smooth import smooth_estimates
-from splinework.tabular.stacking import calibrate, is_significant, stack
+from splinework.tabular.stacking import calibrate, stack
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
 from splinework.tabular.training import train
+from splinework.train.between_rows import is_significant
 
 QUICK = Hyperparameters(max_iter=60)
 

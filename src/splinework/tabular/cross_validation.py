@@ -12,8 +12,8 @@ from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.curves import FittedCurves
 from splinework.tabular.design import DesignMatrix
 from splinework.tabular.ensemble import held_out_rows
-from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Classification, Task
+from splinework.train.between_rows import is_significant
 
 MIN_ROWS = 30
 """Rows below which labels count as right."""

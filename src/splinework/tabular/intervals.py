@@ -26,8 +26,8 @@ from splinework.tabular.grids import quantile_layer
 from splinework.tabular.inner_network import outputs_of
 from splinework.tabular.losses import GammaTask
 from splinework.tabular.rows import Floats
-from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Task, moments
+from splinework.train.between_rows import is_significant
 
 MAX_SCORES = 4000
 """Errors that are kept; of more, evenly spaced ones in order, by which no quantile moves noticeably."""

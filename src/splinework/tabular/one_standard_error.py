@@ -22,7 +22,7 @@ from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.cross_validation import MAX_REFIT_ROWS, CrossValidatedCurves, cross_validate, of_parts
 from splinework.tabular.curves import FittedCurves, fit_curves
 from splinework.tabular.selection import DEFENDED_Z_SCORE, removal_costs
-from splinework.tabular.stacking import is_significant
+from splinework.train.between_rows import is_significant
 
 Found = TypeVar("Found")
 

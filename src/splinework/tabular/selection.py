@@ -16,7 +16,7 @@ from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.cross_validation import CrossValidatedCurves, of_parts
 from splinework.tabular.design import DesignMatrix
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, correction_of
-from splinework.tabular.stacking import is_significant
+from splinework.train.between_rows import is_significant
 
 MAX_EVALUATIONS, MIN_TESTED_ROWS = 200_000, 1000
 """Evaluations of hidden nodes, one for each column and held-out row, in the test of all columns, and rows that it takes anyway:

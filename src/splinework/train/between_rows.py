@@ -95,3 +95,11 @@ def blending_share(one: Tensor, other: Tensor) -> float:
     if size == 0:
         return 0.5
     return min(max((0.5 * pull - float((other * apart).mean(1).sum())) / size, 0.0), 1.0)
+
+
+def is_significant(gains: Tensor, weights: Tensor | None = None, z_score: float = 1.0) -> bool:
+    """Whether the mean of the rows' gains `(N,)` exceeds this many standard errors."""
+    weights = torch.ones_like(gains) if weights is None else weights
+    mean = weights @ gains / weights.sum()
+    error = torch.sqrt((weights**2) @ (gains - mean) ** 2) / weights.sum()
+    return bool(mean > z_score * error)

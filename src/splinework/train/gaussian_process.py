@@ -121,9 +121,10 @@ def fit_process(
     order = torch.randperm(len(z), generator=torch.Generator().manual_seed(seed))
     inverse = torch.ones_like(t) if weights is None else 1 / weights.clamp_min(1e-6)
     few, more = order[:EVIDENCE_ROWS], order[:MAX_EVIDENCE_ROWS]
-    covariance, evidence = _estimate(z[few], t[few], inverse[few], begun)
-    if len(more) > len(few):
-        covariance, evidence = _maximise(covariance, RowPairs.of(z[more]), t[more], inverse[more], LAST_ITERATIONS)
+    covariance, evidence = _estimate(z[few], t[few], inverse[few]) if begun is None else (begun, -math.inf)
+    if len(more) > len(few) or begun is not None:
+        iterations = LAST_ITERATIONS if len(more) > len(few) else MAX_ITERATIONS
+        covariance, evidence = _maximise(covariance, RowPairs.of(z[more]), t[more], inverse[more], iterations)
     nodes = z if len(z) <= MAX_EXACT_ROWS else z[order[:N_INDUCING_ROWS]]
     loads, left_out, factor = _condition(covariance, z, t, inverse, nodes)
     left = float(left_out.square().mean())
@@ -167,14 +168,12 @@ def cholesky_factor(matrix: Tensor) -> Tensor:
     return factor
 
 
-def _estimate(z: Tensor, t: Tensor, inverse: Tensor, begun: Covariance | None = None) -> tuple[Covariance, float]:
-    """The covariance of the largest posterior density, from `begun` on, or family and start first, then a curve per input too.
+def _estimate(z: Tensor, t: Tensor, inverse: Tensor) -> tuple[Covariance, float]:
+    """The covariance of the largest posterior density: family and start first, then a curve per input too.
 
     Of few rows that does not say what a model with more numbers is worth: there each family gets curves, and integrals decide.
     """
     inputs, pairs, rows = z.shape[1], RowPairs.of(z), (t, inverse)
-    if begun is not None:
-        return _maximise(begun, pairs, *rows, MAX_ITERATIONS)
     tried, found = [], []
     for family in FAMILIES:
         starts = []

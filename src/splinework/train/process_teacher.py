@@ -12,6 +12,7 @@ from torch import Tensor
 from splinework.nn.network import KAN
 from splinework.splines.bases import BSpline
 from splinework.train.between_rows import blending_share
+from splinework.train.covariance import Covariance
 from splinework.train.curve import MAX_CLEAN_SHARE, CurveEstimate, grid_range, smooth_curve, spline_network
 from splinework.train.data_split import Samples
 from splinework.train.gaussian_process import EVIDENCE_ROWS, MAX_EXACT_ROWS, GaussianProcess, fit_process
@@ -50,7 +51,7 @@ class ProcessTeacher:
 
     @classmethod
     def of(
-        cls, rows: Samples, seed: int, curves: CurveEstimate | None = None, earlier: ProcessTeacher | None = None
+        cls, rows: Samples, seed: int, curves: CurveEstimate | None = None, begun: Sequence[Covariance] = ()
     ) -> ProcessTeacher:
         """The teacher fitted to the rows, blended with the curves by weights from out-of-sample errors.
 
@@ -58,11 +59,10 @@ class ProcessTeacher:
             rows: The rows.
             seed: Seed of the sample of rows that hyperparameters are estimated from.
             curves: A sum of curves, or None.
-            earlier: A teacher fitted to most of these rows, from which the search for hyperparameters goes on.
+            begun: Covariances of a teacher of most of these rows, from which the search for hyperparameters goes on.
         """
         u, weights = rows.u.cpu(), None if rows.weights is None else rows.weights.cpu()
-        begun = [None] * rows.t.shape[1] if earlier is None else [each.covariance for each in earlier.processes]
-        columns = zip(rows.t.cpu().T, begun, strict=True)
+        columns = zip(rows.t.cpu().T, begun or [None] * rows.t.shape[1], strict=True)
         alone = cls(tuple(fit_process(u, column, weights=weights, seed=seed, begun=one) for column, one in columns))
         if curves is None:
             return alone
@@ -87,6 +87,11 @@ class ProcessTeacher:
         if self.curves is not None:
             squares = squares + ((1 - self.share) * self.curves.deviation(u)).square().mean().cpu()
         return math.sqrt(min(float(squares), float(self.left_out.square().mean())))
+
+    @property
+    def covariances(self) -> tuple[Covariance, ...]:
+        """Those of the processes."""
+        return tuple(each.covariance for each in self.processes)
 
     @property
     def noise(self) -> float:
