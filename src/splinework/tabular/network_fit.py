@@ -275,7 +275,7 @@ class NetworkFit:
         weights = self.weights[held]
         rivals: list[tuple[float, int, SmoothEstimate, Tensor]] = []
         loss, losses, best, noise = mixture.expected_loss, mixture.losses, None, math.inf
-        rows = self.raw_x, self.raw_y, self.weights, self.fold
+        rows = self.raw_x, self.raw_y, self.weights
         how: dict[str, Any] = {"seed": self.seed, "names": self.names, "covariances": self.covariances}
         for found in smooth_estimates(*rows, **how):
             unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale
@@ -332,8 +332,9 @@ class NetworkFit:
         seen = len(self.t) <= MAX_EXACT_ROWS or len(self.t) > MAX_PROCESS_ROWS
         if loss <= MIN_CLEAN_LOSS or (seen and loss > MAX_CLEAN_LOSS and noise > MAX_NOISE_SHARE * loss):
             return None
-        rows = self.raw_x, self.raw_y, self.weights, self.fold == 0
-        found = fit_network(*rows, max_iter=self.settings.max_iter, on_step=log, **how)
+        found = fit_network(
+            self.raw_x, self.raw_y, self.weights, self.fold == 0, max_iter=self.settings.max_iter, on_step=log, **how
+        )
         if found is None:
             return None
         model, outputs = found

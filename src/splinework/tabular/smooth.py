@@ -20,7 +20,7 @@ from torch import Tensor
 from splinework.errors import FitWarning
 from splinework.nn.network import KAN
 from splinework.tabular.ensemble import ProgressCallback
-from splinework.train.additive import SumOfCurves, additive_fit, additive_refit, is_estimable
+from splinework.train.additive import SumOfCurves, additive_fit, is_estimable
 from splinework.train.additive_network import put_curves, take_curves
 from splinework.train.between_rows import N_COMPARED_POINTS, new_points
 from splinework.train.callbacks import Step, StopTraining
@@ -40,10 +40,6 @@ MIN_ROWS, MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 20, 10_000, 20, 4
 """Sizes of the tables for which the rival is fitted."""
 MAX_CURVE_ROWS = 100_000
 """Rows up to which a sum of curves may be the rival; beyond `MAX_ROWS` a process knows too few of them."""
-MAX_REFIT_ROWS = 20
-"""Rows per covariate, which has two variances, up to which these are estimated again without each fold. With those of all rows
-the left-out losses of 19 covariates in 210 rows were a third too small; of 10 in 353 rows they were 4 %, which is less than what
-estimates of fewer rows lose."""
 MIN_FITTED_ROWS, MAX_FITTED_ROWS = 500, 10_000
 """Rows from which on a network may be fitted to the rows themselves, and the most that it sees."""
 MAX_HIDDEN, MAX_PARAMETERS, GRID, DEGREE = 11, 1000, 5, 3
@@ -117,7 +113,6 @@ def smooth_estimates(
     x: Tensor,
     y: Tensor,
     weights: Tensor,
-    fold: Tensor,
     *,
     seed: int,
     names: Sequence[str] | None = None,
@@ -129,7 +124,6 @@ def smooth_estimates(
         x: Covariates `(n, p)`.
         y: Targets `(n, q)`.
         weights: Row weights `(n,)`, mean 1.
-        fold: Fold of each row, `(n,)`, without which it is predicted.
         seed: Seed of initial values and samples.
         names: Names of the covariates.
         covariances: Those of a process of these rows, from which the search goes on; none searches from the start.
@@ -153,36 +147,13 @@ def smooth_estimates(
         return [SmoothEstimate(unseen(left_out), objective, None)]
     curves = additive_fit(model, rows) if is_estimable(objective) else None
     teacher = ProcessTeacher.of(rows, seed, curves, covariances) if count <= MAX_ROWS else None
-    errors = [each.left_out for each in (curves, teacher) if each is not None]
-    if teacher is not None and count <= MAX_REFIT_ROWS * inputs:
-        errors = _held_out(model, rows, fold, seed, curves, teacher) or errors
     found = []
     if curves is not None:
         own = objective.on(_in_same_units(model, [inputs, outputs], seed))
-        found.append(SmoothEstimate(unseen(errors[0]), own, None, curves))
+        found.append(SmoothEstimate(unseen(curves.left_out), own, None, curves))
     if teacher is not None:
-        found.append(SmoothEstimate(unseen(errors[-1]), objective, teacher))
+        found.append(SmoothEstimate(unseen(teacher.left_out), objective, teacher))
     return found
-
-
-@torch.no_grad()
-def _held_out(
-    model: KAN, rows: Samples, fold: Tensor, seed: int, curves: SumOfCurves | None, teacher: ProcessTeacher
-) -> list[Tensor]:
-    """Residuals `(n, q)` of the rows under the estimates of all other folds; none where an input is constant without one."""
-    errors = [torch.zeros_like(rows.t) for _ in range(2 if curves is not None else 1)]
-    for k in range(int(fold.max()) + 1):
-        held = fold == k
-        seen = rows.rows(~held)
-        if not bool((seen.u.amax(0) > seen.u.amin(0)).all()):
-            return []
-        some = None if curves is None else additive_refit(model, seen, curves)
-        predictors: list[Callable[[Tensor], Tensor]] = [ProcessTeacher.of(seen, seed, some, teacher.covariances)]
-        if some is not None:
-            predictors.insert(0, some)
-        for error, predict in zip(errors, predictors, strict=True):
-            error[held] = rows.t[held] - predict(rows.u[held])
-    return errors
 
 
 def fit_network(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
+from splinework.train.between_rows import MAX_REFIT_ROWS, cross_validated
 from splinework.train.covariance import FAMILIES, Covariance, RowPairs
 
 EVIDENCE_ROWS, MAX_EVIDENCE_ROWS = 300, 600
@@ -28,6 +29,8 @@ MAX_NOISE_SHARE, MIN_LEFT_SHARE = 0.5, 1e-4
 anew on more rows: what is left is not noise. The best optimum of few rows may know nothing of a narrow peak."""
 TRIAL_ITERATIONS, MAX_ITERATIONS, LAST_ITERATIONS = 12, 80, 20
 """Iterations of L-BFGS by which starts are compared, most of them from the best of each family on, and then on more rows."""
+MIN_FREE_SHARE = 0.1
+"""Least share of the rows that is left beside the hyperparameters of a process."""
 MAX_FEW_ROWS = 150
 """Rows up to which hyperparameters are integrated out in a comparison."""
 MIN_GAIN = 1e-6
@@ -55,7 +58,7 @@ class GaussianProcess:
         spread: Standard deviation of y.
         nodes: Rows that the mean is a sum over, standardised: `(M, inputs)`.
         loads: Their coefficients `(M,)`.
-        left_out: Residual of every row under the process without it, `(N,)` in units of y.
+        left_out: Residual of every row under the process without it, or its fold where rows are few, `(N,)` in units of y.
         factor: Cholesky factor of the system that the coefficients solve, `(M, M)`.
     """
 
@@ -113,6 +116,21 @@ def fit_process(
     >>> float((process(x) - torch.sin(3 * x[:, 0])).abs().max()) < 1e-4
     True
     """
+    found = _fitted(x, y, weights, seed, begun, MAX_ITERATIONS)
+    if not 1 < x.shape[1] >= len(x) / MAX_REFIT_ROWS:
+        return replace(found, left_out=_inflation(found) * found.left_out)
+
+    def without(seen: Tensor) -> GaussianProcess:
+        some = None if weights is None else weights[seen] / weights[seen].mean()
+        return _fitted(x[seen], y[seen], some, seed, found.covariance, LAST_ITERATIONS)
+
+    return replace(found, left_out=cross_validated(x, y, without))
+
+
+def _fitted(
+    x: Tensor, y: Tensor, weights: Tensor | None, seed: int, begun: Covariance | None, iterations: int
+) -> GaussianProcess:
+    """The process, with residuals of rows left out by the hyperparameters of all; from `begun` on with so many iterations."""
     share = torch.full_like(y, 1 / len(y)) if weights is None else weights / weights.sum()
     shift, centre = share @ x, float(share @ y)
     scale, spread = (share @ (x - shift).square()).sqrt(), float(share @ (y - centre).square()) ** 0.5 or 1.0
@@ -123,8 +141,8 @@ def fit_process(
     few, more = order[:EVIDENCE_ROWS], order[:MAX_EVIDENCE_ROWS]
     covariance, evidence = _estimate(z[few], t[few], inverse[few]) if begun is None else (begun, -math.inf)
     if len(more) > len(few) or begun is not None:
-        iterations = LAST_ITERATIONS if len(more) > len(few) else MAX_ITERATIONS
-        covariance, evidence = _maximise(covariance, RowPairs.of(z[more]), t[more], inverse[more], iterations)
+        most = LAST_ITERATIONS if len(more) > len(few) else iterations
+        covariance, evidence = _maximise(covariance, RowPairs.of(z[more]), t[more], inverse[more], most)
     nodes = z if len(z) <= MAX_EXACT_ROWS else z[order[:N_INDUCING_ROWS]]
     loads, left_out, factor = _condition(covariance, z, t, inverse, nodes)
     left = float(left_out.square().mean())
@@ -154,6 +172,12 @@ def _condition(
     loads = torch.linalg.solve_triangular(lower.T, along, upper=True)[:, 0]
     leverage = orthogonal.square().sum(1)
     return loads, (t - cross @ loads) / (1 - leverage).clamp_min(1e-12), lower @ triangle.T
+
+
+def _inflation(process: GaussianProcess) -> float:
+    """The factor of left-out residuals that allows for hyperparameters, which have seen all rows: half a row for each."""
+    count = len(process.left_out)
+    return math.sqrt(count / max(count - len(process.covariance.values) / 2, MIN_FREE_SHARE * count))
 
 
 def cholesky_factor(matrix: Tensor) -> Tensor:

@@ -19,8 +19,6 @@ from splinework.train.gaussian_process import EVIDENCE_ROWS, MAX_EXACT_ROWS, Gau
 
 MAX_SHARE = 0.99
 """The weight of the process from which on it is alone."""
-MIN_FREE_SHARE = 0.1
-"""Least share of the rows that is left beside the hyperparameters of a process."""
 N_UNCERTAINTY_POINTS = 200
 """Points at which the teacher's uncertainty is evaluated."""
 POINTS_PER_ROW, MIN_CURVE_POINTS, MAX_CURVE_POINTS = 4, 200, 1000
@@ -100,11 +98,8 @@ class ProcessTeacher:
 
     @property
     def left_out(self) -> Tensor:
-        """Residual of every row under the teacher without it, `(N, outputs)`.
-
-        Hyperparameters have seen all rows, which makes those of a process too small: by as much, about, as half a row for each.
-        """
-        errors = torch.stack([process.left_out * _inflation(process) for process in self.processes], dim=1)
+        """Residual of every row under the teacher without it, or without its fold where rows are few, `(N, outputs)`."""
+        errors = torch.stack([process.left_out for process in self.processes], dim=1)
         return errors if self.curves is None else self.share * errors + (1 - self.share) * self.curves.left_out.cpu()
 
     def __str__(self) -> str:
@@ -238,9 +233,3 @@ def _lengthened(
         return None
     made = spline_network(model.kan_layers[0], basis, grid, values[None], torch.zeros_like(values[0]))
     return ContinuedCurve(made, curve.freedom, curve.noise, curve.left_out, curve)
-
-
-def _inflation(process: GaussianProcess) -> float:
-    """The factor of a process's left-out residuals that allows for its hyperparameters."""
-    count = len(process.left_out)
-    return math.sqrt(count / max(count - len(process.covariance.values) / 2, MIN_FREE_SHARE * count))
