@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -272,62 +273,48 @@ class NetworkFit:
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
         if not (isinstance(self.task, Regression) and settings.is_auto()):
             return None
-        weights = self.weights[held]
-        rivals: list[tuple[float, int, SmoothEstimate, Tensor]] = []
-        loss, losses, best, noise = mixture.expected_loss, mixture.losses, None, math.inf
-        rows = self.raw_x, self.raw_y, self.weights
+        weights, variance = self.weights[held], float(self.scaling.y_scale.square().mean())
+        rivals: list[tuple[float, Tensor, SmoothEstimate]] = []
+        loss, best, noise = mixture.expected_loss, None, math.inf
         how: dict[str, Any] = {"seed": self.seed, "names": self.names, "covariances": self.covariances}
-        for found in smooth_estimates(*rows, **how):
+        for found in smooth_estimates(self.raw_x, self.raw_y, self.weights, **how):
             unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale
             each = self.task.loss(unseen[held], self.t[held])
             own = float(weights @ each / weights.sum())
-            if found.teacher is None and not is_significant(each - mixture.losses, weights):
-                loss = max(loss, math.nextafter(own, math.inf))
             if found.teacher is not None:
-                noise = found.noise**2 / float(self.scaling.y_scale.square().mean())
-                how["covariances"] = found.teacher.covariances
-            rivals.append((own, len(rivals), found, each))
-        rivals.sort()
+                noise, how["covariances"] = found.noise**2 / variance, found.teacher.covariances
+            elif not is_significant(each - mixture.losses, weights):
+                loss = max(loss, math.nextafter(own, math.inf))
+            rivals.append((own, each, found))
+        rivals.sort(key=itemgetter(0))
+        least = loss, mixture.losses
         if rivals and rivals[0][0] < loss:
-            losses = rivals[0][3]
-        least = min([loss, *(own for own, *_ in rivals)])
+            least = rivals[0][:2]
         # A network that learns an estimate has at least its loss, so one fitted to the rows may show that none need learn.
-        fitted = self._fitted(held, least, losses, noise, how, log)
+        fitted = self._fitted(held, *least, noise, how, log)
         if fitted is not None and fitted.loss < loss:
             loss, best = fitted.loss, fitted
-        for own, _, found, _ in rivals:
+        for own, each, found in rivals:
             if own >= loss:
                 break
             model, misfit = found.network(self.seed, settings.max_iter, log)
-            learned = self._learned(found, own, model, misfit, log)
-            if learned.loss < loss:
-                loss, best = learned.loss, learned
-        return best
-
-    def _learned(
-        self, estimate: SmoothEstimate, own: float, model: KAN, misfit: float, log: TrainingLog
-    ) -> TrainedNetwork:
-        """A network that has learned a smooth estimate: its errors are those of the estimate and its own misfit."""
-        total = own + misfit / float(self.scaling.y_scale.square().mean())
-        wider = (total / own) ** 0.5 if own > 0 else 1.0
-        unseen = self.raw_y + wider * (estimate.out_of_fold - self.raw_y)
-        steps = log.history[-1]["step"]
-        return TrainedNetwork(model, total, steps, log.history, unseen)
+            total = own + misfit / variance  # errors of the estimate, and of the network that has learned it
+            if total < loss:
+                wider = total / max(own, 1e-300)
+                unseen = self.raw_y + math.sqrt(wider) * (found.out_of_fold - self.raw_y)
+                loss, best = total, TrainedNetwork(model, total, log.history[-1]["step"], log.history, unseen)
+                least = loss, wider * each
+        if fitted is None:  # what has been learned may leave more than the estimate did
+            fitted = self._fitted(held, *least, noise, how, log)
+        return fitted if fitted is not None and fitted.loss < loss else best
 
     def _fitted(
         self, held: Tensor, loss: float, losses: Tensor, noise: float, how: Mapping[str, Any], log: TrainingLog
     ) -> TrainedNetwork | None:
         """What `fit` makes of the rows; None where the least loss is mostly noise, and a process has seen all rows.
 
-        Its own loss is known on the rows that it holds out, where it is compared with the best one so far.
-
-        Args:
-            held: The rows of the loss, `(m,)`.
-            loss: The least loss so far.
-            losses: The losses of the rows by the model that has it, `(m,)`.
-            noise: Mean squared noise, as a process sees it.
-            how: Seed, names, and covariances of a process.
-            log: Called with every step.
+        Its loss is that of the best model so far, of losses `(m,)` of the held rows, times the ratio of both on rows that it has
+        held out itself.
         """
         seen = len(self.t) <= MAX_EXACT_ROWS or len(self.t) > MAX_PROCESS_ROWS
         if loss <= MIN_CLEAN_LOSS or (seen and loss > MAX_CLEAN_LOSS and noise > MAX_NOISE_SHARE * loss):

@@ -60,7 +60,7 @@ class ProcessTeacher:
             begun: Covariances of a teacher of most of these rows, from which the search for hyperparameters goes on.
         """
         u, weights = rows.u.cpu(), None if rows.weights is None else rows.weights.cpu()
-        columns = zip(rows.t.cpu().T, begun or [None] * rows.t.shape[1], strict=True)
+        columns = zip(rows.t.cpu().T, begun or (None,) * rows.t.shape[1], strict=True)
         alone = cls(tuple(fit_process(u, column, weights=weights, seed=seed, begun=one) for column, one in columns))
         if curves is None:
             return alone
