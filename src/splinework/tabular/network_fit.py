@@ -287,9 +287,7 @@ class NetworkFit:
                 loss = max(loss, math.nextafter(own, math.inf))
             rivals.append((own, each, found))
         rivals.sort(key=itemgetter(0))
-        least = loss, mixture.losses
-        if rivals and rivals[0][0] < loss:
-            least = rivals[0][:2]
+        least = rivals[0][:2] if rivals and rivals[0][0] < loss else (loss, mixture.losses)
         # A network that learns an estimate has at least its loss, so one fitted to the rows may show that none need learn.
         fitted = self._fitted(held, *least, noise, how, log)
         if fitted is not None and fitted.loss < loss:
