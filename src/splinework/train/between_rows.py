@@ -103,11 +103,11 @@ def blending_share(one: Tensor, other: Tensor) -> float:
 
 
 def is_significant(gains: Tensor, weights: Tensor | None = None, z_score: float = 1.0) -> bool:
-    """Whether the mean of the rows' gains `(N,)` exceeds this many standard errors."""
-    weights = torch.ones_like(gains) if weights is None else weights
-    mean = weights @ gains / weights.sum()
-    error = torch.sqrt((weights**2) @ (gains - mean) ** 2) / weights.sum()
-    return bool(mean > z_score * error)
+    """Whether the mean of the rows' gains `(N,)` exceeds this many standard errors; one row alone exceeds no one."""
+    shares = torch.full_like(gains, 1 / len(gains)) if weights is None else weights / weights.sum()
+    mean = shares @ gains
+    variance = shares.square() @ (gains - mean).square() / (1 - shares.square().sum())
+    return bool(mean > z_score * variance.sqrt())
 
 
 def cross_validated(u: Tensor, t: Tensor, fitted: Callable[[Tensor], Callable[[Tensor], Tensor]]) -> Tensor:
