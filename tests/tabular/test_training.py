@@ -11,12 +11,12 @@ import splinework as sw
 from splinework.errors import ConfigError
 from splinework.nn.layer import KANLayer
 from splinework.splines import refine_coefficients
-from splinework.tabular import KANRegressor, network_fit
+from splinework.tabular import KANRegressor, network_fit, smooth
 from splinework.tabular.assembly import Standardisation, combined_network
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, train_ensemble, wide_network, with_all_inputs
 from splinework.tabular.grids import layer_of
 from splinework.tabular.hyperparameters import Hyperparameters
-from splinework.tabular.smooth import smooth_estimates
+from splinework.tabular.smooth import fit_network, smooth_estimates
 from splinework.tabular.stacking import calibrate, stack
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
 from splinework.tabular.training import train
@@ -298,6 +298,20 @@ def test_a_network_is_fitted_to_rows_that_say_more_than_the_estimate(monkeypatch
     job = SimpleNamespace(**some, settings=settings, t=torch.ones(count, 1))
     assert network_fit.NetworkFit._fitted(job, torch.arange(6), loss, rows[:, 0], noise, {}, never) is None
     assert bool(asked_for) is tried
+
+
+@pytest.mark.slow
+def test_rows_that_a_candidate_holds_out_are_predicted_as_unseen_and_learned_at_the_end(monkeypatch) -> None:
+    monkeypatch.setattr(smooth, "MIN_FITTED_ROWS", 100)
+    generator = torch.Generator().manual_seed(0)
+    x, held = 2 * torch.rand(120, 2, generator=generator, dtype=torch.float64) - 1, torch.arange(120) % 6 == 0
+    noise = torch.randn(120, 1, generator=generator, dtype=torch.float64)
+    y, weights = torch.sin(3 * x[:, :1] * x[:, 1:]) + 0.3 * noise, torch.ones(120, dtype=torch.float64)
+    model, outputs = fit_network(x, y, weights, held, seed=0, max_iter=100, on_step=never)
+    assert torch.equal(torch.isnan(outputs[:, 0]), ~held)
+    left, seen = ((each[held] - y[held]).square().mean() for each in (outputs, model(x)))
+    assert 0.6 * 0.09 < left < 1.0 * 0.25
+    assert seen < 0.95 * left
 
 
 @pytest.mark.slow
