@@ -309,7 +309,7 @@ class NetworkFit:
     def _fitted(
         self, held: Tensor, loss: float, losses: Tensor, noise: float, how: Mapping[str, Any], log: TrainingLog
     ) -> TrainedNetwork | None:
-        """What `fit` makes of the rows; None where the least loss is mostly noise, and a process has seen all rows.
+        """The network that `fit` makes of the rows; None where the least loss is mostly noise, and a process has seen all rows.
 
         Its loss is that of the best model so far, of losses `(m,)` of the held rows, times the ratio of both on rows that it has
         held out itself.

@@ -120,13 +120,7 @@ def smooth_estimates(
 ) -> list[SmoothEstimate]:
     """The smooth estimates: splines, and a Gaussian process; none of tables that are too small, too long or too wide.
 
-    Args:
-        x: Covariates `(n, p)`.
-        y: Targets `(n, q)`.
-        weights: Row weights `(n,)`, mean 1.
-        seed: Seed of initial values and samples.
-        names: Names of the covariates.
-        covariances: Those of a process of these rows, from which the search goes on; none searches from the start.
+    The search for the process goes on from the covariances, where some are given.
     """
     count, inputs, outputs = len(x), x.shape[1], y.shape[1]
     if not (MIN_ROWS <= count <= MAX_CURVE_ROWS and inputs <= MAX_COVARIATES and outputs <= MAX_TARGETS):
@@ -168,20 +162,10 @@ def fit_network(
     names: Sequence[str] | None = None,
     covariances: tuple[Covariance, ...] = (),
 ) -> tuple[KAN, Tensor] | None:
-    """What `sw.fit` makes of the rows, or of a sample of them; None of tables that are too small or too wide.
+    """The network that `sw.fit` makes of the rows, or of a sample of them; None of tables that are too small or too wide.
 
     Where rows are many, or they say more of their target than a process does, second-order steps on fine grids go furthest.
-
-    Args:
-        x: Covariates `(n, p)`.
-        y: Targets `(n, q)`.
-        weights: Row weights `(n,)`, mean 1.
-        held: Whether a row is held out until the last steps, `(n,)`.
-        seed: Seed of initial values and of the sample.
-        max_iter: Number of steps that is shown as the most.
-        on_step: Called with stage, step, steps and loss; True ends the fit.
-        names: Names of the covariates.
-        covariances: Those of a process of these rows.
+    Rows that are `held` `(n,)` are held out until the last steps; the covariances are of a process of the rows.
 
     Returns:
         The network; and the outputs `(n, q)` of the one that held-out rows have judged, NaN for rows that are no such.

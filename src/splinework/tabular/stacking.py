@@ -56,12 +56,7 @@ class Stacking:
 def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tensor, task: Task) -> Stacking:
     """Chooses the stacking weights by coordinate descent, then the inverse temperature.
 
-    Args:
-        base: Out-of-fold outputs of the additive part, `(n, q)`.
-        corrections: Out-of-fold corrections `(n, q)`, one tensor per group.
-        y: Targets `(n, q)`.
-        weights: Row weights `(n,)`.
-        task: The likelihood.
+    `base` and the corrections, one tensor per group, are out-of-fold outputs `(n, q)`.
     """
     stacking_weights = [0.0] * len(corrections)
     grid = [WEIGHT_STEP * k for k in range(round(1 / WEIGHT_STEP) + 1)]

@@ -78,13 +78,7 @@ def run_taught_stages(
     """Runs the stages of a fit that may have a teacher; the run keeps the best state.
 
     A sum of curves is the simplest network of all: it stays unless held-out rows clearly prefer another one.
-
-    Args:
-        run: A run before its first step.
-        objective: The rows to fit.
-        plan: The plan of the fit.
-        seed: Seed of the points that are drawn.
-        begun: Covariances from which the search for those of the process goes on; none searches from the start.
+    The search for the process goes on from the covariances `begun`, where there are some.
 
     Returns:
         What the best state has learned from: `curves`, a Gaussian `process` or the `rows`; and the process, where there is one.
@@ -126,14 +120,7 @@ def _run_process_stages(
     A Gaussian process is fitted first. Where it is less uncertain of the function than a row is, the network learns from it at
     once, and then from the rows, with the smoothing that they ask for; it must do better than by chance to replace the first.
     Elsewhere the network learns from the rows as it would without, and from the process if that predicts held-out rows better.
-
-    Args:
-        run: A run before its first step.
-        objective: The rows to fit.
-        plan: The plan of the fit.
-        seed: Seed of the points that are drawn.
-        curves: A sum of curves to blend with the process, or None.
-        known: Covariances from which the search for those of the process goes on.
+    The process is blended with the curves, if any, and its search goes on from the `known` covariances.
 
     Returns:
         Whether the network that the process taught was chosen; and the process, where there is one.

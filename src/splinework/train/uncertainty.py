@@ -188,7 +188,7 @@ def _unseen_scores(model: KAN, known: Posterior, held_out: tuple[Tensor, Tensor]
 def _typical_size(scores: Tensor) -> Tensor:
     """Root mean square of scores `(n, outputs)`, of which those beyond three of it count as three (Huber 1964, proposal 2).
 
-    Without the outermost row a refit goes astray there, which says nothing of predictions among the rows.
+    Without the outermost row a refit diverges there, which says nothing of predictions among the rows.
     """
     squares = scores.square()
     size = squares.mean(0)
