@@ -130,7 +130,7 @@ def fit_process(
 def _fitted(
     x: Tensor, y: Tensor, weights: Tensor | None, seed: int, begun: Covariance | None, iterations: int
 ) -> GaussianProcess:
-    """The process, with residuals of rows left out by the hyperparameters of all; from `begun` on with this number of iterations."""
+    """The process, with left-out residuals at the hyperparameters of all rows; from `begun` on with this number of iterations."""
     share = torch.full_like(y, 1 / len(y)) if weights is None else weights / weights.sum()
     shift, centre = share @ x, float(share @ y)
     scale, spread = (share @ (x - shift).square()).sqrt(), float(share @ (y - centre).square()) ** 0.5 or 1.0
