@@ -40,6 +40,11 @@ def cells(text: str) -> list[tuple[int, float]]:
     return [cell(part) for part in words(text)]
 
 
+def span(text: str) -> slice:
+    first, _, last = text.rpartition("-")
+    return slice(int(first or 1) - 1, int(last))
+
+
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("command", choices=("run", "table", "case", "list"))
@@ -50,7 +55,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--cells", type=cells, default=None, help="rows:noise for every target, such as 300:0.2,1000:0")
     made.add_argument("--per-target", type=int, default=None, help=f"drawn cells of each; {cases.ROUNDS}, table: all")
     made.add_argument("--all-cells", action="store_true", help="all 20 cells of every target")
-    made.add_argument("--limit", type=int, default=None, metavar="N", help="only the first N cases; of all families")
+    limit = "only the first N cases, or those from A to B; of all families"
+    made.add_argument("--limit", type=span, default=slice(None), metavar="N|A-B", help=limit)
     made.add_argument("--n", type=int, default=300, help="case: rows; 300")
     made.add_argument("--noise", type=float, default=0.0, help="case: of the spread; 0")
     made.add_argument("--seconds", type=float, default=LIMIT, help=f"of the processor, most for a fit; {LIMIT:g}")
@@ -72,7 +78,7 @@ def some_cases(chosen: argparse.Namespace) -> list[cases.Case]:
     everything = chosen.all_cells or (chosen.command == "table" and chosen.per_target is None)
     rounds = len(cases.CELLS) if everything else cases.ROUNDS if chosen.per_target is None else chosen.per_target
     found = cases.panel(chosen.half, families=chosen.families, cells=chosen.cells, rounds=rounds)
-    return found[: chosen.limit]
+    return found[chosen.limit]
 
 
 def some_entries(chosen: argparse.Namespace) -> list[runner.Entry]:

@@ -62,7 +62,7 @@ def main() -> int:
     for seed in parser.parse_args().seeds:
         name, x, y, fresh, truth = drawn(seed)
         shape = [x.shape[1], 1] if x.shape[1] == 1 else [x.shape[1], 2 * x.shape[1] + 1, 1]
-        with mock.patch.object(input_transform, "even_scales", return_value=None):
+        with mock.patch.object(input_transform, "even_scales", return_value=(None, ())):
             raw = sw.fit(sw.KAN(shape), x, y, progress=False).model
         models = [raw, sw.fit(sw.KAN(shape), x, y, progress=False).model]
         found = [model(torch.from_numpy(fresh)).detach().numpy()[:, 0] for model in models]

@@ -208,6 +208,7 @@ def test_a_run_goes_on_and_a_label_is_a_model_of_its_own(tmp_path, monkeypatch, 
     code, _, said = called(monkeypatch, capsys, *asked)
     assert (code, said.splitlines()[0]) == (0, "fits to run: 2")
     assert called(monkeypatch, capsys, *asked) == (0, "", "fits to run: 0\n")
+    assert "fits to run: 1" in called(monkeypatch, capsys, *asked, "--limit", "2-3")[2]  # the second one is there
     assert "fits to run: 2" in called(monkeypatch, capsys, *asked, "--label", "new")[2]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["constant.jsonl", "constant@new.jsonl"]
 

@@ -11,15 +11,16 @@ import splinework as sw
 from splinework.errors import ConfigError
 from splinework.nn.layer import KANLayer
 from splinework.splines import refine_coefficients
-from splinework.tabular import KANRegressor, network_fit
+from splinework.tabular import KANRegressor, network_fit, smooth
 from splinework.tabular.assembly import Standardisation, combined_network
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, train_ensemble, wide_network, with_all_inputs
 from splinework.tabular.grids import layer_of
 from splinework.tabular.hyperparameters import Hyperparameters
-from splinework.tabular.smooth import smooth_estimates
-from splinework.tabular.stacking import calibrate, is_significant, stack
+from splinework.tabular.smooth import fit_network, smooth_estimates
+from splinework.tabular.stacking import calibrate, stack
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
 from splinework.tabular.training import train
+from splinework.train.between_rows import is_significant
 
 QUICK = Hyperparameters(max_iter=60)
 
@@ -124,11 +125,10 @@ def test_a_network_of_some_inputs_is_one_of_all_inputs_that_ignores_the_others()
 def test_smooth_estimates_of_noise_are_not_better_than_the_mean() -> None:
     generator = torch.Generator().manual_seed(0)
     x, y = (torch.randn(80, k, generator=generator, dtype=torch.float64) for k in (8, 1))
-    fold, weights = torch.arange(80) % 6, torch.ones(80, dtype=torch.float64)
-    means = torch.stack([y[fold != k].mean(0) for k in range(6)])[fold]
-    for each in smooth_estimates(x, y, weights, fold, seed=0):
+    weights = torch.ones(80, dtype=torch.float64)
+    for each in smooth_estimates(x, y, weights, seed=0):
         assert not each.out_of_fold.requires_grad
-        gains = (means - y).square() - (each.out_of_fold - y).square()
+        gains = (80 / 79 * (y.mean(0) - y)).square() - (each.out_of_fold - y).square()
         assert not is_significant(gains[:, 0], weights)
 
 
@@ -279,17 +279,39 @@ def test_an_unknown_word_for_hidden_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss", "noise", "tried"),
-    [(0.1, 0.04, True), (0.1, 0.06, False), (0.1, np.inf, False), (5e-4, 5e-4, True), (1e-15, 0.0, False)],
+    ("loss", "noise", "count", "tried"),
+    [
+        (0.1, 0.04, 6, True),
+        (0.1, 0.06, 6, False),
+        (0.1, np.inf, 6, False),
+        (5e-4, 5e-4, 6, True),
+        (1e-15, 0.0, 6, False),
+        (0.1, 0.06, 2001, True),  # of which a process sees but some
+        (0.1, 0.06, 10_001, False),
+    ],
 )
-def test_a_network_is_fitted_to_rows_that_say_more_than_the_estimate(monkeypatch, loss, noise, tried) -> None:
+def test_a_network_is_fitted_to_rows_that_say_more_than_the_estimate(monkeypatch, loss, noise, count, tried) -> None:
     asked_for = []
     monkeypatch.setattr(network_fit, "fit_network", lambda *given, **options: asked_for.append(given))
     rows, settings = torch.ones(6, 1, dtype=torch.float64), SimpleNamespace(max_iter=1)
     some = {"raw_x": rows, "raw_y": rows, "weights": rows[:, 0], "fold": torch.arange(6) % 3}
-    job = SimpleNamespace(**some, settings=settings, seed=0, names=None)
-    assert network_fit.NetworkFit._fitted(job, torch.arange(6), loss, noise, never) is None
+    job = SimpleNamespace(**some, settings=settings, t=torch.ones(count, 1))
+    assert network_fit.NetworkFit._fitted(job, torch.arange(6), loss, rows[:, 0], noise, {}, never) is None
     assert bool(asked_for) is tried
+
+
+@pytest.mark.slow
+def test_rows_that_a_candidate_holds_out_are_predicted_as_unseen_and_learned_at_the_end(monkeypatch) -> None:
+    monkeypatch.setattr(smooth, "MIN_FITTED_ROWS", 100)
+    generator = torch.Generator().manual_seed(0)
+    x, held = 2 * torch.rand(120, 2, generator=generator, dtype=torch.float64) - 1, torch.arange(120) % 6 == 0
+    noise = torch.randn(120, 1, generator=generator, dtype=torch.float64)
+    y, weights = torch.sin(3 * x[:, :1] * x[:, 1:]) + 0.3 * noise, torch.ones(120, dtype=torch.float64)
+    model, outputs = fit_network(x, y, weights, held, seed=0, max_iter=100, on_step=never)
+    assert torch.equal(torch.isnan(outputs[:, 0]), ~held)
+    left, seen = ((each[held] - y[held]).square().mean() for each in (outputs, model(x)))
+    assert 0.6 * 0.09 < left < 1.0 * 0.25
+    assert seen < 0.95 * left
 
 
 @pytest.mark.slow

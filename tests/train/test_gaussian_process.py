@@ -68,7 +68,7 @@ def test_a_row_left_out_is_predicted_as_by_the_process_without_it(monkeypatch, i
     if inducing:
         monkeypatch.setattr(gaussian_process, "MAX_EXACT_ROWS", 20)
         monkeypatch.setattr(gaussian_process, "N_INDUCING_ROWS", 15)
-    whole = fit_process(x, y)
+    whole = gaussian_process._fitted(x, y, None, 0, None, 80)
     assert len(whole.nodes) == (15 if inducing else 40)
     z, t = (x - whole.shift) / whole.scale, (y - whole.centre) / whole.spread
     for row in (0, 7, 39):
@@ -83,6 +83,23 @@ def test_a_row_left_out_is_predicted_as_by_the_process_without_it(monkeypatch, i
             loads = torch.linalg.solve(cross + noise * torch.eye(39, dtype=z.dtype), t[others])
         left = whole.spread * (t[row] - (whole.covariance(z[[row]], nodes) @ loads)[0])
         assert float(whole.left_out[row]) == pytest.approx(float(left), rel=1e-5)
+
+
+@pytest.mark.parametrize(("count", "inputs"), [(24, 2), (40, 2), (41, 2), (30, 1)])
+def test_residuals_of_few_rows_are_those_of_fits_without_their_fold(monkeypatch, count, inputs):
+    """Twenty rows per input or fewer, of several inputs; else a factor allows for what variances have seen."""
+    monkeypatch.setattr(gaussian_process, "LAST_ITERATIONS", 2)
+    x, y = rows(count, noise=0.3)
+    x = x[:, :inputs]
+    whole, alone = fit_process(x, y), gaussian_process._fitted(x, y, None, 0, None, 80)
+    left = alone.left_out * (count / (count - len(alone.covariance.values) / 2)) ** 0.5
+    if inputs > 1 and count <= 40:
+        fold = torch.randperm(count, generator=torch.Generator().manual_seed(0)) % 6
+        for k in range(6):
+            seen = fold != k
+            some = gaussian_process._fitted(x[seen], y[seen], None, 0, alone.covariance, 2)
+            left[~seen] = y[~seen] - some(x[~seen])
+    torch.testing.assert_close(whole.left_out, left)
 
 
 def test_mean_and_deviation_are_those_of_dense_algebra():

@@ -14,6 +14,7 @@ from splinework.train.data_split import DataSplit, Samples, set_units
 from splinework.train.input_transform import EvenScaling, InputTransform, even_scales, on_even_scales
 from splinework.train.losses import Squared
 from splinework.train.options import TrainingOptions
+from splinework.train.process_teacher import ProcessTeacher
 from tests.families import every
 
 
@@ -75,10 +76,15 @@ def test_the_network_of_raw_inputs_is_the_same_function(degree: int, grid: int, 
 def test_the_left_out_rows_choose() -> None:
     x = skewed(7, 50)
     on_logs = torch.log(x[:, 1:2]) + 0.1 * x[:, :1]
-    found = even_scales(Samples(x, torch.sin(2 * on_logs), None), 0)
+    t = torch.sin(2 * on_logs)
+    found, known = even_scales(Samples(x, t, None), 0)
     assert found is not None
     assert 1 in found.inputs.tolist()
-    assert even_scales(Samples(x, x[:, 1:2] + 0.1 * x[:, 2:3], None), 0) is None
+    none, other = even_scales(Samples(x, x[:, 1:2] + 0.1 * x[:, 2:3], None), 0)
+    assert none is None
+    assert len(known) == len(other) == 1
+    there, raw = (ProcessTeacher.of(Samples(u, t, None), 0, None, known) for u in (found(x), x))
+    assert there.left_out.square().mean() < raw.left_out.square().mean()  # they are of the scales that were taken
 
 
 @pytest.mark.parametrize("scales", [("linear",) * 4, ("linear", "log", "linear", "linear")])

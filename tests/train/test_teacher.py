@@ -19,6 +19,8 @@ from splinework.train.plan import make_plan
 from splinework.train.process_teacher import ProcessTeacher
 from splinework.train.run import TrainingRun
 from splinework.train.teacher import _goes_astray, is_teachable, prefers, teach
+from splinework.train.uncertainty import _typical_size
+from tests.contracts.cases import relative_distance
 
 
 def friedman(x):
@@ -270,3 +272,15 @@ def test_a_taught_network_stays_near_its_teacher_beyond_rows_of_columns_that_go_
     outer = outer_points(u, 2000, torch.Generator().manual_seed(seed + 1000))
     off = (taught.unit_forward(outer) - teacher(outer)).detach()[:, 0] / teacher.processes[0].deviation(outer)
     assert off.square().mean() < 1
+
+
+@pytest.mark.parametrize("astray", [5.0, 50.0, 1e6])
+@pytest.mark.parametrize("count", [40, 80, 400])
+def test_a_refit_that_goes_astray_at_one_row_counts_as_three_deviations(count, astray):
+    """However far it goes, and of normal scores the size is their own."""
+    scores = torch.special.ndtri((torch.arange(count, dtype=torch.float64) + 0.5) / count)[:, None]
+    own, three, far = (_typical_size(torch.cat([scores, scores.new_tensor([[end]])])) for end in (0.0, 3.0, astray))
+    assert abs(float(own) - 1) <= 0.04
+    assert own < three <= far <= 1.05 * three
+    assert relative_distance(_typical_size(7 * scores), 7 * _typical_size(scores)) <= 1e-9
+    assert _typical_size(torch.zeros(count, 2)).tolist() == [0.0, 0.0]

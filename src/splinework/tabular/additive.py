@@ -127,12 +127,7 @@ def refit_additive(
 ) -> AdditiveFit:
     """Refits the coefficients for other weights, such as zeros for held-out rows; penalties and likelihood stay.
 
-    Args:
-        found: The fit whose penalties and likelihood are taken.
-        design: The design matrix.
-        y: Targets `(n, q)`.
-        weights: The other weights, `(n,)`.
-        products: For a task with fixed weights: what `design.about_mean(weights)` gives, where it is known already.
+    `products` are those of `fit_additive`.
     """
     task = found.task
     if isinstance(task, Multiclass):
@@ -161,13 +156,6 @@ def left_out(
     """Outputs `(n, q)` for every row of a regression as if it had been left out, at the penalties of the fit.
 
     Exact for least squares; else one Newton step (approximate leave-one-out, Rad and Maleki 2020).
-
-    Args:
-        found: The fit to all rows.
-        design: The design matrix.
-        y: Targets `(n, q)`.
-        weights: Row weights `(n,)`.
-        products: For a task with fixed weights: what `design.about_mean(weights)` gives, where it is known already.
     """
     task = found.task
     work, outputs = _AdditiveSolver(design, y, weights, task, products), found.values(design)

@@ -12,8 +12,8 @@ from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.curves import FittedCurves
 from splinework.tabular.design import DesignMatrix
 from splinework.tabular.ensemble import held_out_rows
-from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Classification, Task
+from splinework.train.between_rows import is_significant
 
 MIN_ROWS = 30
 """Rows below which labels count as right."""
@@ -55,11 +55,7 @@ class CrossValidatedCurves:
 def cross_validate(curves: FittedCurves, fold: Tensor, members: int, *, anew: bool) -> CrossValidatedCurves:
     """The additive part without each of the first `members` folds.
 
-    Args:
-        curves: The fit to all rows.
-        fold: Fold of each row, `(n,)`.
-        members: Number of folds that are left out in turn.
-        anew: Whether penalties are re-estimated without each fold. Those of all rows leak a little into the held-out loss.
+    With `anew`, penalties are re-estimated without each fold; those of all rows leak a little into the held-out loss.
     """
     parts = curves.without([fold == k for k in range(members)], anew=anew)
     return of_parts(curves.whole, parts, curves.design, fold)
@@ -77,13 +73,7 @@ def of_parts(
 
 
 def cross_validated(curves: FittedCurves, fold: Tensor, members: int) -> CrossValidatedCurves:
-    """The cross-validated additive part, with lapse rates where these predict held-out labels significantly better.
-
-    Args:
-        curves: The fit to all rows, with a likelihood without lapse rates.
-        fold: Fold of each row, `(n,)`.
-        members: Number of folds that are left out in turn.
-    """
+    """The cross-validated additive part, with lapse rates where these predict held-out labels significantly better."""
     count = len(curves.y)
     if isinstance(curves.task, Classification) and count >= MIN_ROWS:
         if count > MAX_LAPSE_ROWS:
@@ -103,12 +93,6 @@ def with_design(
 
     They do where it predicts them significantly better: at the penalties of all rows, which is cheap, and then with those that
     are estimated without each fold. Lapse rates stay as they are.
-
-    Args:
-        curves: The curves, fitted to all rows by a likelihood of right labels.
-        parts: Their cross-validation.
-        design: The other design matrix.
-        fold: Fold of each row, `(n,)`.
     """
     task, held = parts.whole.task, parts.held
     y, weights = curves.y[held], curves.weights[held]

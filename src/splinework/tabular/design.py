@@ -2,6 +2,10 @@
 
 Every input has a column for its line and, where it has more than two values, columns for bends that are orthonormal in the
 penalty. Cross products are summed over blocks of rows, so that beside the matrix itself no copy of its size is needed.
+
+Throughout the package x, u `(n, p)` are inputs, raw and standardised, y, t `(n, q)` targets or class indicators, weights `(n,)`
+those of the rows, of mean 1, fold `(n,)` the fold of each, owners `(p,)` the column of the table to which an input belongs,
+columns the inputs of each, groups those that are levels of one category, and coefficients `(P, q)` those of the design matrix.
 """
 
 from __future__ import annotations
@@ -63,12 +67,7 @@ class DesignMatrix:
         return torch.stack([lift @ coefficients[span] for lift, span in zip(self.lift, self.spans, strict=False)])
 
     def with_products(self, pairs: Sequence[tuple[int, int]], weights: Tensor) -> DesignMatrix:
-        """The design matrix with the products of these pairs of inputs besides, each a block of its own.
-
-        Args:
-            pairs: Indices of the inputs.
-            weights: Row weights `(n,)`.
-        """
+        """The design matrix with the products of these pairs of inputs besides, each a block of its own."""
         lines = self.values[:, [span.start for span in self.spans]]
         columns = torch.stack([lines[:, i] * lines[:, j] for i, j in pairs], dim=1)
         means = (weights / weights.sum()) @ columns.to(weights.dtype)

@@ -52,11 +52,7 @@ def fewest_nodes(
 ) -> FewNodes | None:
     """The smallest network whose held-out losses the best model allows; None where eight hidden nodes do not suffice.
 
-    Args:
-        training: The training of the ensemble; every fold must have a member.
-        curves: The curves of all columns, fitted to all rows.
-        columns: Inputs of each column of the table.
-        best: The best model.
+    Every fold must have a member.
     """
     folds, every = len(training.parts.parts), tuple(i for inputs in columns for i in inputs)
     if int(training.fold.max()) >= folds:

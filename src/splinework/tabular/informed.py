@@ -32,9 +32,9 @@ from splinework.tabular.column_axioms import ColumnAxiom
 from splinework.tabular.ensemble import ProgressCallback
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.rows import Floats, WeightedRows, sampled
-from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Task, targets_of
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
+from splinework.train.between_rows import is_significant
 
 HIDDEN_NODES: Final = 5
 """Nodes of the hidden layer that is compared with an additive network."""

@@ -89,10 +89,6 @@ class InteractionTraining:
         Of long trainings the first one is short and has one group, as it only has to tell which inputs matter.
 
         After screening every part has inputs of its own, and a choice by all held-out rows would be known to each: there is none.
-
-        Args:
-            design: The design matrix of the curves.
-            columns: Inputs of each column of the table.
         """
         if self.kept is not None:
             return self.on(torch.ones(self.u.shape[1], dtype=torch.bool))

@@ -26,8 +26,8 @@ from splinework.tabular.grids import quantile_layer
 from splinework.tabular.inner_network import outputs_of
 from splinework.tabular.losses import GammaTask
 from splinework.tabular.rows import Floats
-from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Task, moments
+from splinework.train.between_rows import is_significant
 
 MAX_SCORES = 4000
 """Errors that are kept; of more, evenly spaced ones in order, by which no quantile moves noticeably."""
@@ -191,14 +191,7 @@ def _best_size(
 ) -> tuple[KAN, Tensor] | None:
     """The model of the errors' size that held-out rows prefer to a constant, and its logarithms without each row's fold.
 
-    Args:
-        x: Inputs `(n, p)`.
-        mean: Predictions `(n, q)`.
-        scores: Errors over their expected spread, `(n, q)`.
-        weights: Row weights `(n,)`, mean 1.
-        seed: Seed of the folds.
-        groups: Inputs that are levels of one category.
-        with_mean: Whether the size may depend on the predictions.
+    `scores` are errors over their expected spread; the size may depend on the predictions only `with_mean`.
     """
     sizes, inputs, task = scores.abs(), x.shape[1], GammaTask()
     typical = weights @ sizes / weights.sum()

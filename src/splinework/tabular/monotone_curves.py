@@ -22,13 +22,6 @@ def within(free: AdditiveFit, design: DesignMatrix, y: Tensor, weights: Tensor, 
     """The curves of least penalised loss, at the penalties of a free fit, that rise or fall along directed inputs.
 
     Quadratic programs of least distance (Lawson and Hanson 1974, chapter 23), one a Newton step and output.
-
-    Args:
-        free: The fit without directions.
-        design: The design matrix.
-        y: Targets `(n, q)`.
-        weights: Row weights `(n,)`.
-        signs: 1, -1 or 0 for each input, `(p,)`.
     """
     rows = _differences(design, signs)
     if not bool((rows @ free.coefficients < 0).any()):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,11 +31,15 @@ from splinework.tabular.products import nodes_of_products, with_more_terms
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import Screening, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
+from splinework.tabular.smooth import MAX_ROWS as MAX_PROCESS_ROWS
 from splinework.tabular.smooth import SmoothEstimate, fit_network, smooth_estimates
-from splinework.tabular.stacking import Stacking, calibrate, is_significant
+from splinework.tabular.stacking import Stacking, calibrate
 from splinework.tabular.student import Distillation
 from splinework.tabular.tasks import Multiclass, Regression, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
+from splinework.train.between_rows import is_significant
+from splinework.train.covariance import Covariance
+from splinework.train.gaussian_process import MAX_EXACT_ROWS
 
 MIN_CLEAN_LOSS, MAX_CLEAN_LOSS = 1e-14, 1e-3
 """Losses, as a share of the variance, between which a network is also fitted to the rows themselves."""
@@ -61,6 +67,7 @@ class NetworkFit:
     names: Sequence[str] | None
     screening: Screening | None = None
     signs: Tensor | None = None
+    covariances: tuple[Covariance, ...] = ()
 
     def screened(self, log: TrainingLog) -> TrainedNetwork:
         """The network of the inputs that screening keeps."""
@@ -266,67 +273,60 @@ class NetworkFit:
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
         if not (isinstance(self.task, Regression) and settings.is_auto()):
             return None
-        weights = self.weights[held]
-        rivals: list[tuple[float, int, SmoothEstimate]] = []
-        loss, best = mixture.expected_loss, None
-        rows, noise = (self.raw_x, self.raw_y, self.weights, self.fold), math.inf
-        for found in smooth_estimates(*rows, seed=self.seed, names=self.names):
+        weights, variance = self.weights[held], float(self.scaling.y_scale.square().mean())
+        rivals: list[tuple[float, Tensor, SmoothEstimate]] = []
+        loss, best, noise = mixture.expected_loss, None, math.inf
+        how: dict[str, Any] = {"seed": self.seed, "names": self.names, "covariances": self.covariances}
+        for found in smooth_estimates(self.raw_x, self.raw_y, self.weights, **how):
             unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale
-            losses = self.task.loss(unseen[held], self.t[held])
-            own = float(weights @ losses / weights.sum())
-            noise = min(noise, found.noise**2 / float(self.scaling.y_scale.square().mean()))
-            if found.teacher is None and not is_significant(losses - mixture.losses, weights):
+            each = self.task.loss(unseen[held], self.t[held])
+            own = float(weights @ each / weights.sum())
+            if found.teacher is not None:
+                noise, how["covariances"] = found.noise**2 / variance, found.teacher.covariances
+            elif not is_significant(each - mixture.losses, weights):
                 loss = max(loss, math.nextafter(own, math.inf))
-            rivals.append((own, len(rivals), found))
-        rivals.sort()
+            rivals.append((own, each, found))
+        rivals.sort(key=itemgetter(0))
+        least = rivals[0][:2] if rivals and rivals[0][0] < loss else (loss, mixture.losses)
         # A network that learns an estimate has at least its loss, so one fitted to the rows may show that none need learn.
-        fitted = self._fitted(held, min([loss, *(own for own, *_ in rivals)]), noise, log)
+        fitted = self._fitted(held, *least, noise, how, log)
         if fitted is not None and fitted.loss < loss:
             loss, best = fitted.loss, fitted
-        for own, _, found in rivals:
+        for own, each, found in rivals:
             if own >= loss:
                 break
             model, misfit = found.network(self.seed, settings.max_iter, log)
-            learned = self._learned(found, own, model, misfit, log)
-            if learned.loss < loss:
-                loss, best = learned.loss, learned
-        return best
+            total = own + misfit / variance  # errors of the estimate, and of the network that has learned it
+            if total < loss:
+                wider = total / max(own, 1e-300)
+                unseen = self.raw_y + math.sqrt(wider) * (found.out_of_fold - self.raw_y)
+                loss, best = total, TrainedNetwork(model, total, log.history[-1]["step"], log.history, unseen)
+                least = loss, wider * each
+        if fitted is None:  # what has been learned may leave more than the estimate did
+            fitted = self._fitted(held, *least, noise, how, log)
+        return fitted if fitted is not None and fitted.loss < loss else best
 
-    def _learned(
-        self, estimate: SmoothEstimate, own: float, model: KAN, misfit: float, log: TrainingLog
-    ) -> TrainedNetwork:
-        """A network that has learned a smooth estimate: its errors are those of the estimate and its own misfit."""
-        total = own + misfit / float(self.scaling.y_scale.square().mean())
-        wider = (total / own) ** 0.5 if own > 0 else 1.0
-        unseen = self.raw_y + wider * (estimate.out_of_fold - self.raw_y)
-        steps = log.history[-1]["step"]
-        return TrainedNetwork(model, total, steps, log.history, unseen)
+    def _fitted(
+        self, held: Tensor, loss: float, losses: Tensor, noise: float, how: Mapping[str, Any], log: TrainingLog
+    ) -> TrainedNetwork | None:
+        """The network that `fit` makes of the rows; None where the least loss is mostly noise, and a process has seen all rows.
 
-    def _fitted(self, held: Tensor, loss: float, noise: float, log: TrainingLog) -> TrainedNetwork | None:
-        """A network fitted to the rows of all folds but one; None where the least loss is mostly noise."""
-        if loss <= MIN_CLEAN_LOSS or (loss > MAX_CLEAN_LOSS and noise > MAX_NOISE_SHARE * loss):
+        Its loss is that of the best model so far, of losses `(m,)` of the held rows, times the ratio of both on rows that it has
+        held out itself.
+        """
+        seen = len(self.t) <= MAX_EXACT_ROWS or len(self.t) > MAX_PROCESS_ROWS
+        if loss <= MIN_CLEAN_LOSS or (seen and loss > MAX_CLEAN_LOSS and noise > MAX_NOISE_SHARE * loss):
             return None
-        unseen = held[self.fold[held] == 0]
-        seen = self.fold != 0
-        model = fit_network(
-            self.raw_x[seen],
-            self.raw_y[seen],
-            self.weights[seen],
-            seed=self.seed,
-            max_iter=self.settings.max_iter,
-            on_step=log,
-            names=self.names,
+        found = fit_network(
+            self.raw_x, self.raw_y, self.weights, self.fold == 0, max_iter=self.settings.max_iter, on_step=log, **how
         )
-        if model is None:
+        if found is None:
             return None
-        with torch.no_grad():
-            outputs = model(self.raw_x[unseen])
-        losses = self.task.loss((outputs - self.scaling.y_shift) / self.scaling.y_scale, self.t[unseen])
-        weights = self.weights[unseen]
-        predicted = torch.full_like(self.raw_y, float("nan"))
-        predicted[unseen] = outputs
-        own = float(weights @ losses / weights.sum())
-        return TrainedNetwork(model, own, log.history[-1]["step"], log.history, predicted)
+        model, outputs = found
+        own = self.task.loss((outputs[held] - self.scaling.y_shift) / self.scaling.y_scale, self.t[held])
+        there, weights = ~torch.isnan(own), self.weights[held]
+        share = float(weights[there] @ own[there] / (weights[there] @ losses[there]).clamp_min(1e-300))
+        return TrainedNetwork(model, share * loss, log.history[-1]["step"], log.history, outputs)
 
     def _additive(
         self,

@@ -22,7 +22,7 @@ from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.cross_validation import MAX_REFIT_ROWS, CrossValidatedCurves, cross_validate, of_parts
 from splinework.tabular.curves import FittedCurves, fit_curves
 from splinework.tabular.selection import DEFENDED_Z_SCORE, removal_costs
-from splinework.tabular.stacking import is_significant
+from splinework.train.between_rows import is_significant
 
 Found = TypeVar("Found")
 
@@ -90,12 +90,7 @@ def curves_of(
 ) -> CrossValidatedCurves:
     """The curves of some inputs with and without each fold, as fits of all inputs with zeros for the others.
 
-    Args:
-        curves: The curves of all inputs, fitted to all rows.
-        fold: Fold of each row, `(n,)`.
-        members: Number of folds that are left out in turn.
-        inputs: The inputs; without any, the fits are constants.
-        straight: Those of them whose curves are lines.
+    Without any of them, the fits are constants; the curves of `straight` ones are lines.
     """
     design, y, weights, task = curves.design, curves.y, curves.weights, curves.task
     if not inputs:
@@ -117,13 +112,6 @@ def simplest_curves(
 
     Then as many of these curves as possible become lines. Both numbers are found by bisection: a sum of more of the columns, or
     bends, that matter most is taken to be no worse.
-
-    Args:
-        curves: The curves of all columns, fitted to all rows.
-        parts: Their cross-validation.
-        fold: Fold of each row, `(n,)`.
-        columns: Inputs of each column of the table.
-        best: The best model.
     """
     task, held, members = parts.whole.task, parts.held, len(parts.parts)
     same = replace(curves, whole=parts.whole)

@@ -38,15 +38,6 @@ def with_more_terms(
 
     Of at most `MAX_REFIT_ROWS` rows, whose penalties can be estimated without each fold.
 
-    Args:
-        curves: The curves, fitted to all rows by a likelihood of right labels.
-        parts: Their cross-validation.
-        layer: Their layer.
-        u: Inputs `(n, p)`, standardised.
-        groups: Inputs that are levels of one category.
-        owners: Column of the table to which each input belongs, `(p,)`.
-        fold: Fold of each row, `(n,)`.
-
     Returns:
         The curves, their cross-validation and their layer.
     """
@@ -65,13 +56,7 @@ def with_more_terms(
 
 
 def strong_pairs(design: DesignMatrix, coefficients: Tensor, owners: Tensor) -> list[tuple[int, int]]:
-    """The pairs of inputs of different columns among those with the strongest curves, whose products may be terms.
-
-    Args:
-        design: The design matrix of the curves.
-        coefficients: `(P, q)`.
-        owners: Column of the table to which each input belongs, `(p,)`.
-    """
+    """The pairs of inputs of different columns among those with the strongest curves, whose products may be terms."""
     curves = torch.stack([design.values[:, span].to(coefficients) @ coefficients[span] for span in design.spans])
     inputs = curves.std(1).sum(1).argsort(descending=True)[:MAX_INPUTS].sort().values.tolist()
     return [(i, j) for i in inputs for j in inputs if i < j and owners[i] != owners[j]]

@@ -22,8 +22,8 @@ from torch import Tensor
 from splinework.tabular.additive import AdditiveFit, fit_additive
 from splinework.tabular.design import DesignMatrix
 from splinework.tabular.group_lasso import LassoPath, LassoPoint
-from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Task
+from splinework.train.between_rows import is_significant
 
 MIN_INPUTS = 50
 """Inputs below which none is screened out."""

@@ -16,7 +16,7 @@ from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.cross_validation import CrossValidatedCurves, of_parts
 from splinework.tabular.design import DesignMatrix
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, correction_of
-from splinework.tabular.stacking import is_significant
+from splinework.train.between_rows import is_significant
 
 MAX_EVALUATIONS, MIN_TESTED_ROWS = 200_000, 1000
 """Evaluations of hidden nodes, one for each column and held-out row, in the test of all columns, and rows that it takes anyway:
@@ -53,14 +53,7 @@ def without_idle_curves(
 
     A loss within its standard error is not enough: each of several redundant columns could be dropped alone, but not all of them.
     An idle column lowers the loss by chance in every second table, so that all together may cost `MAX_IDLE_COST` of it.
-
-    Args:
-        curves: The cross-validated additive part.
-        design: The design matrix.
-        y: Targets `(n, q)`.
-        weights: Row weights `(n,)`.
-        fold: Fold of each row, `(n,)`.
-        columns: Inputs of each column. The one that matters most stays in any case.
+    The column that matters most stays in any case.
     """
     costs, shares = removal_costs(curves, design, y, weights, fold, columns)
     held, task = curves.held, curves.whole.task
@@ -98,14 +91,7 @@ def removal_costs(
 ) -> tuple[list[float], list[Tensor]]:
     """The growth of the held-out loss, summed over the rows, without each column, and the column's outputs `(n, q)`.
 
-    Args:
-        curves: The cross-validated additive part.
-        design: The design matrix.
-        y: Targets `(n, q)`.
-        weights: Row weights `(n,)`.
-        fold: Fold of each row, `(n,)`.
-        columns: Inputs of each column.
-        bends: Whether only the bends of their curves go, and lines stay.
+    With `bends` only the bends of their curves go, and lines stay.
     """
     held, task = curves.held, curves.whole.task
     t, w, own = y[held], weights[held], fold[held]

@@ -20,14 +20,16 @@ from torch import Tensor
 from splinework.errors import FitWarning
 from splinework.nn.network import KAN
 from splinework.tabular.ensemble import ProgressCallback
-from splinework.train.additive import SumOfCurves, additive_fit, additive_refit, is_estimable
+from splinework.train.additive import SumOfCurves, additive_fit, is_estimable
 from splinework.train.additive_network import put_curves, take_curves
 from splinework.train.between_rows import N_COMPARED_POINTS, new_points
 from splinework.train.callbacks import Step, StopTraining
+from splinework.train.covariance import Covariance
 from splinework.train.curve import MIN_ROWS as MIN_CURVE_ROWS
 from splinework.train.data_objective import DataObjective
-from splinework.train.data_split import Samples, set_units
-from splinework.train.fitting import fit
+from splinework.train.data_split import DataSplit, Samples, set_units
+from splinework.train.fitting import conduct
+from splinework.train.losses import Squared
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
 from splinework.train.process_teacher import ProcessTeacher, estimated_curve
@@ -38,11 +40,7 @@ MIN_ROWS, MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 20, 10_000, 20, 4
 """Sizes of the tables for which the rival is fitted."""
 MAX_CURVE_ROWS = 100_000
 """Rows up to which a sum of curves may be the rival; beyond `MAX_ROWS` a process knows too few of them."""
-MAX_REFIT_ROWS = 20
-"""Rows per covariate, which has two variances, up to which these are estimated again without each fold. With those of all rows
-the left-out losses of 19 covariates in 210 rows were a third too small; of 10 in 353 rows they were 4 %, which is less than what
-estimates of fewer rows lose."""
-MIN_FITTED_ROWS, MAX_FITTED_ROWS = 500, 4000
+MIN_FITTED_ROWS, MAX_FITTED_ROWS = 500, 10_000
 """Rows from which on a network may be fitted to the rows themselves, and the most that it sees."""
 MAX_HIDDEN, MAX_PARAMETERS, GRID, DEGREE = 11, 1000, 5, 3
 """Hidden nodes of the network (two per covariate and one, but no more parameters than this), and its splines."""
@@ -112,17 +110,17 @@ class SmoothEstimate:
 
 
 def smooth_estimates(
-    x: Tensor, y: Tensor, weights: Tensor, fold: Tensor, *, seed: int, names: Sequence[str] | None = None
+    x: Tensor,
+    y: Tensor,
+    weights: Tensor,
+    *,
+    seed: int,
+    names: Sequence[str] | None = None,
+    covariances: tuple[Covariance, ...] = (),
 ) -> list[SmoothEstimate]:
     """The smooth estimates: splines, and a Gaussian process; none of tables that are too small, too long or too wide.
 
-    Args:
-        x: Covariates `(n, p)`.
-        y: Targets `(n, q)`.
-        weights: Row weights `(n,)`, mean 1.
-        fold: Fold of each row, `(n,)`, without which it is predicted.
-        seed: Seed of initial values and samples.
-        names: Names of the covariates.
+    The search for the process goes on from the covariances, where some are given.
     """
     count, inputs, outputs = len(x), x.shape[1], y.shape[1]
     if not (MIN_ROWS <= count <= MAX_CURVE_ROWS and inputs <= MAX_COVARIATES and outputs <= MAX_TARGETS):
@@ -142,76 +140,53 @@ def smooth_estimates(
         put_curves(model, curve, rows.u)
         return [SmoothEstimate(unseen(left_out), objective, None)]
     curves = additive_fit(model, rows) if is_estimable(objective) else None
-    teacher = ProcessTeacher.of(rows, seed, curves) if count <= MAX_ROWS else None
-    errors = [each.left_out for each in (curves, teacher) if each is not None]
-    if teacher is not None and count <= MAX_REFIT_ROWS * inputs:
-        errors = _held_out(model, rows, fold, seed, curves, teacher) or errors
+    teacher = ProcessTeacher.of(rows, seed, curves, covariances) if count <= MAX_ROWS else None
     found = []
     if curves is not None:
         own = objective.on(_in_same_units(model, [inputs, outputs], seed))
-        found.append(SmoothEstimate(unseen(errors[0]), own, None, curves))
+        found.append(SmoothEstimate(unseen(curves.left_out), own, None, curves))
     if teacher is not None:
-        found.append(SmoothEstimate(unseen(errors[-1]), objective, teacher))
+        found.append(SmoothEstimate(unseen(teacher.left_out), objective, teacher))
     return found
-
-
-@torch.no_grad()
-def _held_out(
-    model: KAN, rows: Samples, fold: Tensor, seed: int, curves: SumOfCurves | None, teacher: ProcessTeacher
-) -> list[Tensor]:
-    """Residuals `(n, q)` of the rows under the estimates of all other folds; none where an input is constant without one."""
-    errors = [torch.zeros_like(rows.t) for _ in range(2 if curves is not None else 1)]
-    for k in range(int(fold.max()) + 1):
-        held = fold == k
-        seen = rows.rows(~held)
-        if not bool((seen.u.amax(0) > seen.u.amin(0)).all()):
-            return []
-        some = None if curves is None else additive_refit(model, seen, curves)
-        predictors: list[Callable[[Tensor], Tensor]] = [ProcessTeacher.of(seen, seed, some, teacher)]
-        if some is not None:
-            predictors.insert(0, some)
-        for error, predict in zip(errors, predictors, strict=True):
-            error[held] = rows.t[held] - predict(rows.u[held])
-    return errors
 
 
 def fit_network(
     x: Tensor,
     y: Tensor,
     weights: Tensor,
+    held: Tensor,
     *,
     seed: int,
     max_iter: int,
     on_step: ProgressCallback,
     names: Sequence[str] | None = None,
-) -> KAN | None:
-    """A network that `fit` has trained on the rows themselves, or a sample of them; None of tables that are too small or wide.
+    covariances: tuple[Covariance, ...] = (),
+) -> tuple[KAN, Tensor] | None:
+    """The network that `sw.fit` makes of the rows, or of a sample of them; None of tables that are too small or too wide.
 
     Where rows are many, or they say more of their target than a process does, second-order steps on fine grids go furthest.
+    Rows that are `held` `(n,)` are held out until the last steps; the covariances are of a process of the rows.
 
-    Args:
-        x: Covariates `(n, p)`.
-        y: Targets `(n, q)`.
-        weights: Row weights `(n,)`, mean 1.
-        seed: Seed of initial values and of the sample.
-        max_iter: Number of steps that is shown as the most.
-        on_step: Called with stage, step, steps and loss; True ends the fit.
-        names: Names of the covariates.
+    Returns:
+        The network; and the outputs `(n, q)` of the one that held-out rows have judged, NaN for rows that are no such.
     """
     if len(x) < MIN_FITTED_ROWS or not 1 < x.shape[1] <= MAX_COVARIATES or y.shape[1] > MAX_TARGETS:
         return None
     some = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:MAX_FITTED_ROWS]
+    model, unseen = _network(x.shape[1], y.shape[1], seed, names), some[held[some]]
+    set_units(model, x[some], y[some], always=True)
+    rows = Samples(model.input_scaling(x), model.output_scaling(y), weights)
+    split = DataSplit(rows.rows(some[~held[some]]), rows.rows(unseen), True, Squared(), covariances)
+    objective = DataObjective(model, u=split.used.u, t=split.used.t, weights=split.used.weights, seed=seed)
+    options = TrainingOptions(seed=seed, progress=False, callbacks=(step_teller(on_step, "fit", max_iter),))
     with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)  # the caller judges the network
-        return fit(
-            _network(x.shape[1], y.shape[1], seed, names),
-            x[some],
-            y[some],
-            weights=weights[some],
-            seed=seed,
-            progress=False,
-            callbacks=(step_teller(on_step, "fit", max_iter),),
-        ).model
+        outcome = conduct(model, x, split, objective, options)
+    assert outcome.judged is not None
+    outputs = torch.full_like(y, math.nan)
+    with torch.no_grad():
+        outputs[unseen] = outcome.judged(x[unseen])
+    return outcome.model, outputs
 
 
 def step_teller(on_step: ProgressCallback, stage: str, max_iter: int) -> Callable[[Step], None]:

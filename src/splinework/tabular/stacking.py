@@ -9,10 +9,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from splinework.tabular.tasks import Classification, Task
+from splinework.train.between_rows import is_significant
 
 WEIGHT_STEP = 0.05
 """Resolution of the stacking weights; held-out rows do not determine them any finer."""
@@ -22,8 +22,6 @@ MAX_CALIBRATIONS = 6
 INVERSE_TEMPERATURES = (0.4, 2.5)
 PRIOR_STD = 0.2
 """Prior standard deviation of the logarithm of the inverse temperature, about which a hundred rows say little."""
-MIN_Z_SCORE = 1.0
-"""Interactions are kept where they lower the held-out loss by more than this many standard errors; else the additive model is."""
 CHOICES = 2
 """Numbers that held-out rows choose for each group: the step where it stops and its weight."""
 
@@ -58,12 +56,7 @@ class Stacking:
 def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tensor, task: Task) -> Stacking:
     """Chooses the stacking weights by coordinate descent, then the inverse temperature.
 
-    Args:
-        base: Out-of-fold outputs of the additive part, `(n, q)`.
-        corrections: Out-of-fold corrections `(n, q)`, one tensor per group.
-        y: Targets `(n, q)`.
-        weights: Row weights `(n,)`.
-        task: The likelihood.
+    `base` and the corrections, one tensor per group, are out-of-fold outputs `(n, q)`.
     """
     stacking_weights = [0.0] * len(corrections)
     grid = [WEIGHT_STEP * k for k in range(round(1 / WEIGHT_STEP) + 1)]
@@ -94,13 +87,6 @@ def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tenso
     losses = task.loss(inverse_temperature * chosen, y)
     loss = float(weights @ losses / weights.sum())
     return Stacking(tuple(stacking_weights), inverse_temperature, loss, improves, task, losses)
-
-
-def is_significant(gains: Tensor, weights: Tensor, z_score: float = MIN_Z_SCORE) -> bool:
-    """Whether the mean of the rows' gains `(n,)` exceeds this many standard errors."""
-    mean = weights @ gains / weights.sum()
-    error = torch.sqrt((weights**2) @ (gains - mean) ** 2) / weights.sum()
-    return bool(mean > z_score * error)
 
 
 def calibrate(outputs: Tensor, y: Tensor, weights: Tensor, task: Task) -> float:

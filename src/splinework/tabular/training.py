@@ -70,7 +70,7 @@ def train(
     wide = is_wide(len(raw_x), len(torch.unique(belongs))) and signs is None
     free = start is None and signs is None and settings.is_auto() and not wide
     free = free and isinstance(task, Regression)
-    transform = even_scales(Samples(raw_x, raw_y, w), seed) if free else None
+    transform, covariances = even_scales(Samples(raw_x, raw_y, w), seed) if free else (None, ())
     given = raw_x
     raw_x = given if transform is None else transform(given)
     scaling = Standardisation(*moments(raw_x, w), *task.units(raw_y, w))
@@ -83,7 +83,9 @@ def train(
     fold = torch.randperm(len(t), generator=generator) % max(N_FOLDS, n_members(settings, len(t), right))
     rows, known = (raw_x, raw_y, u, t, w, fold), (groups or (), belongs, names)
     directions = None if signs is None else torch.tensor(signs, dtype=torch.float64)
-    job = NetworkFit(*rows, scaling, right, settings, seed, generator, *known, signs=directions)
+    job = NetworkFit(
+        *rows, scaling, right, settings, seed, generator, *known, signs=directions, covariances=covariances
+    )
     found = job.screened(log) if wide else job.run(log)
     if transform is not None:
         found = found.on_raw_inputs(transform, given, float(scaling.y_scale.mean()))

@@ -24,6 +24,7 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import greville
 from splinework.splines.bases import BSpline
+from splinework.train.between_rows import MAX_REFIT_ROWS, cross_validated
 from splinework.train.curve import (
     FREEDOM_COST,
     MAX_SELECTION_ROWS,
@@ -178,7 +179,11 @@ def additive_fit(model: KAN, rows: Samples, max_columns: int = MAX_COLUMNS) -> S
             if best is None or score < best[0] - t.shape[1] * tolerance_of(len(few[0])):
                 best = score, basis, strengths
     assert best is not None
-    return _on(model, rows, CurveCoordinates.on(layer, best[1], u, weights), best[2])
+    found = _on(model, rows, CurveCoordinates.on(layer, best[1], u, weights), best[2])
+    if len(u) > MAX_REFIT_ROWS * u.shape[1]:
+        return found
+    folds = cross_validated(u, t, lambda seen: additive_refit(model, rows.rows(seen), found))
+    return replace(found, left_out=torch.where(folds.isfinite(), folds, found.left_out))
 
 
 @torch.no_grad()

@@ -1,5 +1,7 @@
 """Predictions between the rows: draws points where further rows would lie, compares two models there, weighs two predictors."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -18,6 +20,9 @@ PRIOR_ROWS = 10
 """Rows that a pull towards equal weights of two predictors is worth."""
 MAX_DISAGREEMENT = 4.0
 """How much more two predictions may differ between the rows, in mean square, than by their errors on held-out rows."""
+N_FOLDS, MAX_REFIT_ROWS = 6, 20
+"""Folds, and the rows per input, which has two variances, up to which residuals of left-out rows are those of fits without each
+fold: variances that have seen a row make its residual too small, of curves by a fifth to a half where rows are that few."""
 
 
 def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -122,3 +127,26 @@ def blending_share(one: Tensor, other: Tensor) -> float:
     if size == 0:
         return 0.5
     return min(max((0.5 * pull - float((other * apart).mean(1).sum())) / size, 0.0), 1.0)
+
+
+def is_significant(gains: Tensor, weights: Tensor | None = None, z_score: float = 1.0) -> bool:
+    """Whether the mean of the rows' gains `(N,)` exceeds this many standard errors; one row alone exceeds no one."""
+    shares = torch.full_like(gains, 1 / len(gains)) if weights is None else weights / weights.sum()
+    mean = shares @ gains
+    variance = shares.square() @ (gains - mean).square() / (1 - shares.square().sum())
+    return bool(mean > z_score * variance.sqrt())
+
+
+def cross_validated(u: Tensor, t: Tensor, fitted: Callable[[Tensor], Callable[[Tensor], Tensor]]) -> Tensor:
+    """Residuals of rows, in the shape of t, under predictors that were fitted to the rows of all other folds.
+
+    Args:
+        u: Inputs `(N, inputs)`.
+        t: Targets `(N, …)`.
+        fitted: The predictor fitted to the rows of a mask `(N,)`.
+    """
+    residuals = torch.empty_like(t)
+    fold = torch.randperm(len(u), generator=torch.Generator().manual_seed(0)).to(u.device) % N_FOLDS
+    for seen in (fold != k for k in range(N_FOLDS)):
+        residuals[~seen] = t[~seen] - fitted(seen)(u[~seen])
+    return residuals

@@ -11,6 +11,7 @@ from torch import Tensor
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.nn.arrays import as_columns, check_finite, check_magnitudes, width_of
 from splinework.nn.network import KAN
+from splinework.train.covariance import Covariance
 from splinework.train.losses import Loss, make_loss
 from splinework.train.options import TrainingOptions
 
@@ -34,12 +35,16 @@ class Samples:
 
 @dataclass(frozen=True)
 class DataSplit:
-    """Rows to fit and held-out ones; `criterion` is the loss, which now knows what only the data could tell."""
+    """Rows to fit and held-out ones; `criterion` is the loss, which now knows what only the data could tell.
+
+    `covariances` are those of a Gaussian process that has seen most of the rows, from which a search goes on; or there are none.
+    """
 
     used: Samples
     held_out: Samples | None
     held_out_automatically: bool
     criterion: Loss
+    covariances: tuple[Covariance, ...] = ()
 
     @property
     def held_out_count(self) -> int:

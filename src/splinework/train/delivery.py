@@ -59,6 +59,7 @@ class Outcome:
     Attributes:
         polished: Whether to held-out rows too.
         network: The network on even scales that the model was fitted as, or None.
+        judged: The network that held-out rows judged, before any steps on all rows.
     """
 
     model: KAN
@@ -66,6 +67,7 @@ class Outcome:
     penalties: tuple[Penalty, ...]
     polished: bool
     network: KAN | None = None
+    judged: KAN | None = None
 
 
 def working_copy(model: KAN, verb: str, data: str) -> KAN:

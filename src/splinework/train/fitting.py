@@ -209,12 +209,13 @@ def conduct(
     for finding in _findings(run, rows, judge, objective, taught=taught):
         run.warn(finding.text)
     penalties, polished, network = run.best_penalties, final is not objective, None
+    judge = run.best if judge is None else judge
     if isinstance(final, DataObjective) and type(final.model.input_scaling) is not Scaling:
         from splinework.train.input_transform import leave_even_scales  # loaded where scales have changed
 
         network, final = leave_even_scales(run, final)
     run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
-    return Outcome(deliver(run, model, final, x), run.history, penalties, polished, network)
+    return Outcome(deliver(run, model, final, x), run.history, penalties, polished, network, judge)
 
 
 def _take_all_steps(
@@ -240,7 +241,7 @@ def _take_all_steps(
             fit_linear(run, objective, plan, seed)
             return objective, None, True
         if isinstance(objective, DataObjective) and is_teachable(objective, plan, options):
-            learned, teacher = run_taught_stages(run, objective, plan, seed)
+            learned, teacher = run_taught_stages(run, objective, plan, seed, rows.covariances)
         else:
             run_stages(run, objective, plan)
         # A stream keeps its held-out rows for itself: they are few of many, and each step would be one more pass.

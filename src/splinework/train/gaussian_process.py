@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
+from splinework.train.between_rows import MAX_REFIT_ROWS, cross_validated
 from splinework.train.covariance import FAMILIES, Covariance, RowPairs
 
 EVIDENCE_ROWS, MAX_EVIDENCE_ROWS = 300, 600
@@ -28,6 +29,8 @@ MAX_NOISE_SHARE, MIN_LEFT_SHARE = 0.5, 1e-4
 anew on more rows: what is left is not noise. The best optimum of few rows may know nothing of a narrow peak."""
 TRIAL_ITERATIONS, MAX_ITERATIONS, LAST_ITERATIONS = 12, 80, 20
 """Iterations of L-BFGS by which starts are compared, most of them from the best of each family on, and then on more rows."""
+MIN_FREE_SHARE = 0.1
+"""Least share of the rows that is left beside the hyperparameters of a process."""
 MAX_FEW_ROWS = 150
 """Rows up to which hyperparameters are integrated out in a comparison."""
 MIN_GAIN = 1e-6
@@ -55,7 +58,7 @@ class GaussianProcess:
         spread: Standard deviation of y.
         nodes: Rows that the mean is a sum over, standardised: `(M, inputs)`.
         loads: Their coefficients `(M,)`.
-        left_out: Residual of every row under the process without it, `(N,)` in units of y.
+        left_out: Residual of every row under the process without it, or its fold where rows are few, `(N,)` in units of y.
         factor: Cholesky factor of the system that the coefficients solve, `(M, M)`.
     """
 
@@ -113,6 +116,21 @@ def fit_process(
     >>> float((process(x) - torch.sin(3 * x[:, 0])).abs().max()) < 1e-4
     True
     """
+    found = _fitted(x, y, weights, seed, begun, MAX_ITERATIONS)
+    if not 1 < x.shape[1] >= len(x) / MAX_REFIT_ROWS:
+        return replace(found, left_out=_inflation(found) * found.left_out)
+
+    def without(seen: Tensor) -> GaussianProcess:
+        some = None if weights is None else weights[seen] / weights[seen].mean()
+        return _fitted(x[seen], y[seen], some, seed, found.covariance, LAST_ITERATIONS)
+
+    return replace(found, left_out=cross_validated(x, y, without))
+
+
+def _fitted(
+    x: Tensor, y: Tensor, weights: Tensor | None, seed: int, begun: Covariance | None, iterations: int
+) -> GaussianProcess:
+    """The process, with left-out residuals at the hyperparameters of all rows; from `begun` on with this number of iterations."""
     share = torch.full_like(y, 1 / len(y)) if weights is None else weights / weights.sum()
     shift, centre = share @ x, float(share @ y)
     scale, spread = (share @ (x - shift).square()).sqrt(), float(share @ (y - centre).square()) ** 0.5 or 1.0
@@ -121,9 +139,10 @@ def fit_process(
     order = torch.randperm(len(z), generator=torch.Generator().manual_seed(seed))
     inverse = torch.ones_like(t) if weights is None else 1 / weights.clamp_min(1e-6)
     few, more = order[:EVIDENCE_ROWS], order[:MAX_EVIDENCE_ROWS]
-    covariance, evidence = _estimate(z[few], t[few], inverse[few], begun)
-    if len(more) > len(few):
-        covariance, evidence = _maximise(covariance, RowPairs.of(z[more]), t[more], inverse[more], LAST_ITERATIONS)
+    covariance, evidence = _estimate(z[few], t[few], inverse[few]) if begun is None else (begun, -math.inf)
+    if len(more) > len(few) or begun is not None:
+        most = LAST_ITERATIONS if len(more) > len(few) else iterations
+        covariance, evidence = _maximise(covariance, RowPairs.of(z[more]), t[more], inverse[more], most)
     nodes = z if len(z) <= MAX_EXACT_ROWS else z[order[:N_INDUCING_ROWS]]
     loads, left_out, factor = _condition(covariance, z, t, inverse, nodes)
     left = float(left_out.square().mean())
@@ -155,6 +174,12 @@ def _condition(
     return loads, (t - cross @ loads) / (1 - leverage).clamp_min(1e-12), lower @ triangle.T
 
 
+def _inflation(process: GaussianProcess) -> float:
+    """The factor of left-out residuals that allows for hyperparameters, which have seen all rows: half a row for each."""
+    count = len(process.left_out)
+    return math.sqrt(count / max(count - len(process.covariance.values) / 2, MIN_FREE_SHARE * count))
+
+
 def cholesky_factor(matrix: Tensor) -> Tensor:
     """The Cholesky factor, with as much on the diagonal as it takes."""
     factor: Tensor
@@ -167,14 +192,12 @@ def cholesky_factor(matrix: Tensor) -> Tensor:
     return factor
 
 
-def _estimate(z: Tensor, t: Tensor, inverse: Tensor, begun: Covariance | None = None) -> tuple[Covariance, float]:
-    """The covariance of the largest posterior density, from `begun` on, or family and start first, then a curve per input too.
+def _estimate(z: Tensor, t: Tensor, inverse: Tensor) -> tuple[Covariance, float]:
+    """The covariance of the largest posterior density: family and start first, then a curve per input too.
 
     Of few rows that does not say what a model with more numbers is worth: there each family gets curves, and integrals decide.
     """
     inputs, pairs, rows = z.shape[1], RowPairs.of(z), (t, inverse)
-    if begun is not None:
-        return _maximise(begun, pairs, *rows, MAX_ITERATIONS)
     tried, found = [], []
     for family in FAMILIES:
         starts = []

@@ -22,13 +22,15 @@ from splinework.nn.scaling import Scaling
 from splinework.splines import grid_points, insert_knots, refine_coefficients, solve_least_squares
 from splinework.splines.bases import make_basis
 from splinework.splines.knots import extended
+from splinework.train.between_rows import is_significant
 from splinework.train.coordinates import is_shaped
+from splinework.train.covariance import Covariance
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import DataSplit, Samples, set_units
 from splinework.train.options import TrainingOptions
 from splinework.train.process_teacher import ProcessTeacher, estimated_curve
 from splinework.train.run import TrainingRun
-from splinework.train.teacher import MAX_INPUTS, MAX_OUTPUTS, MIN_ROWS, clearly_less
+from splinework.train.teacher import MAX_INPUTS, MAX_OUTPUTS, MIN_ROWS
 
 MIN_VALUES = 10
 """Different values below which an input stays as it is: it is a count or a code."""
@@ -204,7 +206,11 @@ def on_even_scales(objective: DataObjective, rows: DataSplit, options: TrainingO
         options: The options of a fit by default; the scales of a network that knows something, or has shapes, stay.
     """
     model = objective.model
-    if not _may_change_scales(objective, options) or (transform := even_scales(rows.used, options.seed)) is None:
+    if not _may_change_scales(objective, options):
+        return rows
+    transform, known = even_scales(rows.used, options.seed)
+    rows = replace(rows, covariances=known)
+    if transform is None:
         return rows
     units, model.input_scaling = model.input_scaling, EvenScaling(model.input_scaling, transform)
     set_units(model, units.inverse(rows.together.u), None, always=True)
@@ -260,7 +266,7 @@ def leave_even_scales(run: TrainingRun, final: DataObjective) -> tuple[KAN, Data
 
 
 @torch.no_grad()
-def even_scales(rows: Samples, seed: int) -> InputTransform | None:
+def even_scales(rows: Samples, seed: int) -> tuple[InputTransform | None, tuple[Covariance, ...]]:
     """The transform of skewed inputs, where a Gaussian process on their even scales predicts left-out rows better.
 
     Better is: by more than a standard error. Of one input the curve that would be the estimate is asked: clean rows are met to
@@ -269,27 +275,30 @@ def even_scales(rows: Samples, seed: int) -> InputTransform | None:
     Args:
         rows: Inputs, targets of a regression, and weights.
         seed: Seed of the sample of rows that are asked.
+
+    Returns:
+        The transform, or None; and the covariances of the process on the scales that are taken, where one was asked.
     """
     if len(rows.u) < MIN_ROWS or rows.u.shape[1] > MAX_INPUTS or rows.t.shape[1] > MAX_OUTPUTS:
-        return None
+        return None, ()
     order = torch.randperm(len(rows.u), generator=torch.Generator().manual_seed(seed)).to(rows.u.device)
     some = rows.rows(order[:MAX_COMPARED_ROWS])
     transform = InputTransform.of(some.u)
     if transform is None:
-        return None
+        return None, ()
     some = replace(some, t=(some.t - some.t.mean(0)) / some.t.std(0).clamp_min(1e-300))
 
-    def left_out(u: Tensor) -> Tensor:
+    def asked(u: Tensor) -> tuple[Tensor, tuple[Covariance, ...]]:
         if u.shape[1] == 1:
             least, most = u.amin(0), u.amax(0)
             within = replace(some, u=(2 * u - least - most) / (most - least))
             errors = estimated_curve(KAN([1, some.t.shape[1]], dtype=u.dtype, device=u.device), within, seed)[1]
-        else:
-            errors = ProcessTeacher.of(replace(some, u=u), seed).left_out
-        errors = errors.to(u.device)
-        return errors if some.weights is None else errors * some.weights.sqrt()[:, None]
+            return errors.to(u.device).square().mean(1), ()
+        teacher = ProcessTeacher.of(replace(some, u=u), seed)
+        return teacher.left_out.to(u.device).square().mean(1), teacher.covariances
 
-    return transform if clearly_less(left_out(transform(some.u)), left_out(some.u)) else None
+    (even, on_even), (raw, on_raw) = asked(transform(some.u)), asked(some.u)
+    return (transform, on_even) if is_significant(raw - even, some.weights) else (None, on_raw)
 
 
 def _with_margins(points: Tensor, outer: int) -> Tensor:

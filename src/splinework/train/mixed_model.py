@@ -135,12 +135,7 @@ def restricted_fit(
 ) -> PenalisedSolution:
     """The fixed point: least squares whose penalties are of the largest restricted likelihood.
 
-    Args:
-        equations: The normal equations.
-        blocks: Block of each column, `(P,)`.
-        penalties: Penalties `(P,)` to start from.
-        least: Lower bound of a penalty.
-        most: Upper bound.
+    `blocks` `(P,)` is the block of each column; penalties stay between `least` and `most`.
     """
     if not float(equations.spread) > 0:  # a constant
         return PenalisedSolution.of(equations, torch.full_like(penalties, most))

@@ -12,14 +12,13 @@ from torch import Tensor
 from splinework.nn.network import KAN
 from splinework.splines.bases import BSpline
 from splinework.train.between_rows import blending_share
+from splinework.train.covariance import Covariance
 from splinework.train.curve import MAX_CLEAN_SHARE, CurveEstimate, grid_range, smooth_curve, spline_network
 from splinework.train.data_split import Samples
 from splinework.train.gaussian_process import EVIDENCE_ROWS, MAX_EXACT_ROWS, GaussianProcess, fit_process
 
 MAX_SHARE = 0.99
 """The weight of the process from which on it is alone."""
-MIN_FREE_SHARE = 0.1
-"""Least share of the rows that is left beside the hyperparameters of a process."""
 N_UNCERTAINTY_POINTS = 200
 """Points at which the teacher's uncertainty is evaluated."""
 POINTS_PER_ROW, MIN_CURVE_POINTS, MAX_CURVE_POINTS = 4, 200, 1000
@@ -50,7 +49,7 @@ class ProcessTeacher:
 
     @classmethod
     def of(
-        cls, rows: Samples, seed: int, curves: CurveEstimate | None = None, earlier: ProcessTeacher | None = None
+        cls, rows: Samples, seed: int, curves: CurveEstimate | None = None, begun: Sequence[Covariance] = ()
     ) -> ProcessTeacher:
         """The teacher fitted to the rows, blended with the curves by weights from out-of-sample errors.
 
@@ -58,11 +57,10 @@ class ProcessTeacher:
             rows: The rows.
             seed: Seed of the sample of rows that hyperparameters are estimated from.
             curves: A sum of curves, or None.
-            earlier: A teacher fitted to most of these rows, from which the search for hyperparameters goes on.
+            begun: Covariances of a teacher of most of these rows, from which the search for hyperparameters goes on.
         """
         u, weights = rows.u.cpu(), None if rows.weights is None else rows.weights.cpu()
-        begun = [None] * rows.t.shape[1] if earlier is None else [each.covariance for each in earlier.processes]
-        columns = zip(rows.t.cpu().T, begun, strict=True)
+        columns = zip(rows.t.cpu().T, begun or (None,) * rows.t.shape[1], strict=True)
         alone = cls(tuple(fit_process(u, column, weights=weights, seed=seed, begun=one) for column, one in columns))
         if curves is None:
             return alone
@@ -89,17 +87,19 @@ class ProcessTeacher:
         return math.sqrt(min(float(squares), float(self.left_out.square().mean())))
 
     @property
+    def covariances(self) -> tuple[Covariance, ...]:
+        """Those of the processes."""
+        return tuple(each.covariance for each in self.processes)
+
+    @property
     def noise(self) -> float:
         """Root mean square of the outputs' noise, in network units."""
         return math.sqrt(sum(process.noise**2 for process in self.processes) / len(self.processes))
 
     @property
     def left_out(self) -> Tensor:
-        """Residual of every row under the teacher without it, `(N, outputs)`.
-
-        Hyperparameters have seen all rows, which makes those of a process too small: by as much, about, as half a row for each.
-        """
-        errors = torch.stack([process.left_out * _inflation(process) for process in self.processes], dim=1)
+        """Residual of every row under the teacher without it, or without its fold where rows are few, `(N, outputs)`."""
+        errors = torch.stack([process.left_out for process in self.processes], dim=1)
         return errors if self.curves is None else self.share * errors + (1 - self.share) * self.curves.left_out.cpu()
 
     def __str__(self) -> str:
@@ -233,9 +233,3 @@ def _lengthened(
         return None
     made = spline_network(model.kan_layers[0], basis, grid, values[None], torch.zeros_like(values[0]))
     return ContinuedCurve(made, curve.freedom, curve.noise, curve.left_out, curve)
-
-
-def _inflation(process: GaussianProcess) -> float:
-    """The factor of a process's left-out residuals that allows for its hyperparameters."""
-    count = len(process.left_out)
-    return math.sqrt(count / max(count - len(process.covariance.values) / 2, MIN_FREE_SHARE * count))

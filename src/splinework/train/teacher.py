@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -18,11 +18,19 @@ from torch import Tensor
 
 from splinework.nn.network import KAN
 from splinework.train.additive_network import estimated_curves, leaves_nothing, rows_of, take_curves
-from splinework.train.between_rows import N_COMPARED_POINTS, agree, draw_points, new_points, outer_points
+from splinework.train.between_rows import (
+    N_COMPARED_POINTS,
+    agree,
+    draw_points,
+    is_significant,
+    new_points,
+    outer_points,
+)
+from splinework.train.covariance import Covariance
 from splinework.train.curve import CurveEstimate
 from splinework.train.data_objective import DataObjective
-from splinework.train.gaussian_process import MAX_EXACT_ROWS
 from splinework.train.data_split import Samples, normalised_weights
+from splinework.train.gaussian_process import MAX_EXACT_ROWS
 from splinework.train.losses import Squared
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import TrainingPlan
@@ -79,17 +87,12 @@ def is_knowable(objective: DataObjective, plan: TrainingPlan, options: TrainingO
 
 
 def run_taught_stages(
-    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int
+    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int, begun: Sequence[Covariance] = ()
 ) -> tuple[str, ProcessTeacher | None]:
     """Runs the stages of a fit that may have a teacher; the run keeps the best state.
 
     A sum of curves is the simplest network of all: it stays unless held-out rows clearly prefer another one.
-
-    Args:
-        run: A run before its first step.
-        objective: The rows to fit.
-        plan: The plan of the fit.
-        seed: Seed of the points that are drawn.
+    The search for the process goes on from the covariances `begun`, where there are some.
 
     Returns:
         What the best state has learned from: `curves`, a Gaussian `process` or the `rows`; and the process, where there is one.
@@ -99,14 +102,16 @@ def run_taught_stages(
         take_curves(run, objective, plan, curves)
         run.history.decide("teacher", "a sum of curves leaves nothing to explain")
         return "curves", None
-    taught, process = _run_process_stages(run, objective, plan, seed, curves)
+    taught, process = _run_process_stages(run, objective, plan, seed, curves, begun)
     learned = "process" if taught else "rows"
     if curves is None or run.over or _is_exact(run, objective):
         return learned, process
     assert run.best is not None
     assert judge is None or isinstance(judge, DataObjective)
     fresh = new_points(objective.u, N_COMPARED_POINTS, seed)
-    suffices = process is None or not clearly_less(process.left_out, curves.left_out)
+    suffices = process is None or not is_significant(
+        (curves.left_out.square().cpu() - process.left_out.square()).mean(1)
+    )
     if judge is not None:
         suffices = suffices and not prefers(run.best, curves, judge, fresh, clearly=True)
     if not (suffices and (judge is not None or process is not None)):
@@ -117,20 +122,19 @@ def run_taught_stages(
 
 
 def _run_process_stages(
-    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int, curves: CurveEstimate | None
+    run: TrainingRun,
+    objective: DataObjective,
+    plan: TrainingPlan,
+    seed: int,
+    curves: CurveEstimate | None,
+    known: Sequence[Covariance],
 ) -> tuple[bool, ProcessTeacher | None]:
     """Runs the stages of networks that learn from the rows or from a Gaussian process; the run keeps the best state.
 
     A Gaussian process is fitted first. Where it is less uncertain of the function than a row is, the network learns from it at
     once, and then from the rows, with the smoothing that they ask for; it must do better than by chance to replace the first.
     Elsewhere the network learns from the rows as it would without, and from the process if that predicts held-out rows better.
-
-    Args:
-        run: A run before its first step.
-        objective: The rows to fit.
-        plan: The plan of the fit.
-        seed: Seed of the points that are drawn.
-        curves: A sum of curves to blend with the process, or None.
+    The process is blended with the curves, if any, and its search goes on from the `known` covariances.
 
     Returns:
         Whether the network that the process taught was chosen; and the process, where there is one.
@@ -138,7 +142,7 @@ def _run_process_stages(
     begun, judge = copy.deepcopy(objective.model), run.held_out
     assert judge is None or isinstance(judge, DataObjective)
     rows, fresh = rows_of(objective), new_points(objective.u, N_COMPARED_POINTS, seed)
-    teacher = ProcessTeacher.of(rows, seed, curves) if objective.count <= MAX_EXACT_ROWS else None
+    teacher = ProcessTeacher.of(rows, seed, curves, known) if objective.count <= MAX_EXACT_ROWS else None
     noisy = teacher is not None and teacher.noise > max(
         teacher.uncertainty(fresh), MIN_NOISE_SHARE * math.sqrt(objective.spread)
     )
@@ -154,7 +158,7 @@ def _run_process_stages(
         rival, rival_score, penalties = run.best, run.best_score, run.best_penalties
         if run.over or (_is_exact(run, objective) and not lacks_judge(run, objective)):
             return False, teacher
-        teacher = ProcessTeacher.of(rows, seed, curves) if teacher is None else teacher
+        teacher = ProcessTeacher.of(rows, seed, curves, known) if teacher is None else teacher
         if judge is not None and prefers(rival, teacher, judge, fresh, clearly=False):
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
             return False, teacher
@@ -221,7 +225,7 @@ def finish(
         take_curves(run, everything, plan, curves)
         return
     everything, penalties = everything.on(copy.deepcopy(run.best)), run.best_penalties
-    knowing = ProcessTeacher.of(rows_of(everything), seed, estimated_curves(everything), teacher)
+    knowing = ProcessTeacher.of(rows_of(everything), seed, estimated_curves(everything), teacher.covariances)
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
     student = _with_hardest(student, everything.u, knowing, seed)
@@ -278,12 +282,6 @@ def _points(objective: DataObjective, seed: int) -> Tensor:
     return draw_points(objective.u, count, torch.Generator().manual_seed(seed))
 
 
-def clearly_less(one: Tensor, other: Tensor) -> bool:
-    """Whether the squares of some errors `(N, q)` are less than of others by more than a standard error."""
-    gain = (other.square() - one.square()).mean(1)
-    return bool(gain.mean() > gain.std() / math.sqrt(len(gain)))
-
-
 def _is_exact(run: TrainingRun, objective: DataObjective) -> bool:
     """Whether the run's best state leaves nothing to learn."""
     return run.best_score**2 < MAX_NEGLIGIBLE_SHARE * objective.spread
@@ -327,12 +325,8 @@ def prefers(
     errors = [(f(held_out.u) - held_out.t).square().mean(1) for f in (smooth, rival.unit_forward, known)]
     if held_out.weights is not None:
         errors = [error * held_out.weights for error in errors]
-    loss = errors[0] - errors[1]
-    least = (
-        loss.std() / math.sqrt(len(loss))
-        if clearly
-        else errors[1].mean() * ((1 + 2 * (2 * len(loss)) ** -0.5) ** 2 - 1)
-    )
-    if loss.mean() <= least:
+    gains = errors[0] - errors[1]
+    least = errors[1].mean() * ((1 + 2 * (2 * len(gains)) ** -0.5) ** 2 - 1)
+    if not (is_significant(gains) if clearly else bool(gains.mean() > least)):
         return False
     return agree(known(fresh), rival.unit_forward(fresh), float(errors[1].mean() + errors[2].mean()))

@@ -32,6 +32,8 @@ from splinework.train.penalties import Penalty
 
 MIN_VALUES_PER_PARAMETER = 20
 """With this number of values per parameter the linearisation is accurate enough, and no fold is refitted."""
+MAX_SCORE, KEPT_SHARE, MAX_SIZE_UPDATES = 3.0, 0.995, 100
+"""Where scores are cut in their mean square, the share of it that a normal distribution keeps, and steps of its fixed point."""
 MIN_TAIL_SCORES = 5
 """A quantile is read off the errors themselves where at least this many lie beyond it; else it is Student's."""
 
@@ -132,9 +134,7 @@ def posterior(model: KAN, data: TrainingData) -> Posterior:
         return replace(plain, scores=_normalised_scores(scores), inflation=inflation, degrees=own + count)
     if len(work.kan_layers) > 1 and data.t.numel() < MIN_VALUES_PER_PARAMETER * total:
         errors, rows = system.left_out(variance)
-        return replace(
-            plain, scores=_normalised_scores(scores), inflation=(errors / deviation[rows]).square().mean(0).sqrt()
-        )
+        return replace(plain, scores=_normalised_scores(scores), inflation=_typical_size(errors / deviation[rows]))
     return replace(plain, scores=_normalised_scores(scores))
 
 
@@ -183,6 +183,18 @@ def _unseen_scores(model: KAN, known: Posterior, held_out: tuple[Tensor, Tensor]
     """Errors on rows that no step saw, over their deviation."""
     center, variance = variance_of_mean(model, known, held_out[0].double())
     return (held_out[1].double() - center) / (known.noise.square() + variance).sqrt().clamp_min(1e-300)
+
+
+def _typical_size(scores: Tensor) -> Tensor:
+    """Root mean square of scores `(n, outputs)`, of which those beyond three of it count as three (Huber 1964, proposal 2).
+
+    Without the outermost row a refit diverges there, which says nothing of predictions among the rows.
+    """
+    squares = scores.square()
+    size = squares.mean(0)
+    for _ in range(MAX_SIZE_UPDATES):  # from above, so that most scores of zero do not end it
+        size = torch.minimum(squares, MAX_SCORE**2 * size).mean(0) / KEPT_SHARE
+    return size.sqrt()
 
 
 def _normalised_scores(scores: Tensor) -> Tensor:
