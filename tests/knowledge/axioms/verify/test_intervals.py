@@ -21,7 +21,7 @@ from splinework.knowledge.axioms.checker.functions import CURVES
 from splinework.knowledge.axioms.checker.ranges import Range
 
 U = Fraction(1, 2**53)
-ENDS = [-math.inf, -7.3, -1.1, -1e-3, -1e-200, 0.0, 1e-200, 1e-5, 0.3, 1.0, 1.7, 1e3, math.inf]
+ENDS = [-math.inf, -7.3, -1e-3, -1e-200, 0.0, 1e-200, 0.3, 1.0, 1e3, math.inf]
 """Ends of intervals whose sums, products and squares overflow, underflow, vanish and are exact."""
 FIXED = [(a, b) for a, b in itertools.combinations_with_replacement(ENDS, 2) if not (a == b and math.isinf(a))]
 Ends = tuple[Fraction | float, Fraction | float]
