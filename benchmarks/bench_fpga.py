@@ -10,8 +10,6 @@ What has been measured is in benchmarks/results/fpga_*.jsonl and is not measured
 Needs yosys and nextpnr (make hardware-tools).
 """
 
-from __future__ import annotations
-
 import argparse
 import statistics
 import sys

@@ -1,7 +1,5 @@
 """Families of tests: which members of crossed settings are quick, laws whose members share a test; errors with their words."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Many fits at once, by the backends of joblib: the same results as one after the other."""
 
-from __future__ import annotations
-
 import warnings
 
 import joblib

@@ -1,7 +1,5 @@
 """What the tests of the command line share: a stand-in for the pipeline, an empty folder, a table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

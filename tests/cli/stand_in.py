@@ -4,8 +4,6 @@ The real pipeline has tests of its own; here it is the reading, checking, writin
 test_end_to_end.py runs everything.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 import re

@@ -1,7 +1,5 @@
 """`fit --axiom`, `--axioms` and `--monotone`, and what the other commands do with the models that come of it."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """Files of options: who wins, what is refused, and that what is printed is read back as it was."""
 
-from __future__ import annotations
-
 import click
 import pytest
 from click.testing import CliRunner

@@ -1,7 +1,5 @@
 """`splinework data`: lists, and writes tables that the other commands read."""
 
-from __future__ import annotations
-
 import io
 import json
 

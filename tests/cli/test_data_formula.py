@@ -1,7 +1,5 @@
 """`splinework data` with a formula, a recipe, a simulator: words in, tables, cards and recipes out."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

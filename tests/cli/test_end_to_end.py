@@ -1,7 +1,5 @@
 """The program as a user starts it: processes, the real pipeline, exit codes, signals."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

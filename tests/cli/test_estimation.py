@@ -1,7 +1,5 @@
 """`splinework fit` and `predict` where a table has categories, classes or gaps."""
 
-from __future__ import annotations
-
 import csv
 import importlib
 import io

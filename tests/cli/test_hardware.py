@@ -1,7 +1,5 @@
 """`splinework hardware`: what is typed, what is read from a model's file and a table, what is refused, how it ends."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`demo`, `doctor` and the frame around the commands."""
 
-from __future__ import annotations
-
 import importlib
 import json
 import sys

@@ -1,7 +1,5 @@
 """`splinework predict`: the columns kept, a prediction beside them, and what is refused."""
 
-from __future__ import annotations
-
 import io
 import json
 from pathlib import Path

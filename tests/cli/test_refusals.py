@@ -1,7 +1,5 @@
 """Wrong input: one line that says what came and the way out, exit code 2, and nothing written."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

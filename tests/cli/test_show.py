@@ -1,7 +1,5 @@
 """`splinework show` and `splinework report`: what they say of a model, and what they refuse."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

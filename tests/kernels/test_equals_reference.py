@@ -1,7 +1,5 @@
 """The native kernels give the reference's numbers: values and every gradient, whatever the layer, algorithm and processor."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 Without a GPU the programs run in Triton's interpreter, and are compiled for a GPU without running there.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

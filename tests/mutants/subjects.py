@@ -3,8 +3,6 @@
 `python -m tests.mutants` refuses a file that is not here. Tests stand in the order in which they are run: the quick ones first.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 _VERIFY = "src/splinework/knowledge/axioms/verify"
@@ -14,7 +12,7 @@ _MEANING = "tests/knowledge/axioms/checker"
 
 TESTS: dict[str, tuple[str, ...]] = {
     f"{_CHECKED}/certificates.py": tuple(f"{_LAWS}/test_{name}.py" for name in ("checker", "forged", "certificate")),
-    f"{_CHECKED}/ranges.py": (f"{_MEANING}/test_ranges.py", f"{_MEANING}/test_bundles.py", f"{_MEANING}/test_edges.py"),
+    f"{_CHECKED}/ranges.py": (f"{_LAWS}/test_intervals.py", f"{_MEANING}/test_bundles.py", f"{_MEANING}/test_edges.py"),
     f"{_CHECKED}/functions.py": (
         f"{_MEANING}/test_ranges.py",
         f"{_MEANING}/test_bundles.py",

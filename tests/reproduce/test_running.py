@@ -1,7 +1,5 @@
 """Laws of the framework: what is done stays, results of other versions are told apart, an interrupt loses one cell."""
 
-from __future__ import annotations
-
 import json
 import signal
 from dataclasses import replace

@@ -4,8 +4,6 @@ Every state keeps its model, which no edit changes, so undoing is going back to 
 and the lines as a script give the same model as the session.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Mapping, Sequence
