@@ -94,11 +94,6 @@ class CurvatureSign(Fact):
     input: Name
     sign: int
 
-    @property
-    def open_side(self) -> str:
-        """The side to which it grows."""
-        return "above" if self.sign > 0 else "below"
-
     def along(self, i: int, context: "ConflictContext") -> bool:
         return context.input(self.input) == i
 

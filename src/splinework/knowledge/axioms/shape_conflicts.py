@@ -184,7 +184,7 @@ SHAPE_RULES: Final[dict[tuple[type[Fact], type[Fact]], Rule]] = {
     ),
     (CurvatureSign, ValueBounds): PairRule(
         _unbounded,
-        "a function that is {a.word} along {a.input} on the whole line and bounded {a.open_side} does not depend on it",
+        "a function that is {a.word} along {a.input} on the whole line, with values {b.range_text}, does not depend on it",
         "Let one of them hold on the grid only, domain='grid'.",
     ),
     (CurvatureSign, TailBehaviour): PairRule(
