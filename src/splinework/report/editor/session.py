@@ -33,7 +33,6 @@ class SessionStep:
     """A state of the model, and the edit that led to it.
 
     Attributes:
-        model: The model.
         title: Name of the edit, for the list of steps.
         line: The statement that makes it; empty for the starting model.
         seconds: Time that it took.
