@@ -46,7 +46,6 @@ TESTS: dict[str, tuple[str, ...]] = {
     f"{_CHECKED}/forms.py": (f"{_MEANING}/test_forms.py", f"{_LAWS}/test_checker.py", f"{_LAWS}/test_verify.py"),
     f"{_CHECKED}/claims.py": (f"{_MEANING}/test_claims.py", f"{_MEANING}/test_meaning.py"),
     f"{_CHECKED}/relations.py": (f"{_MEANING}/test_claims.py", f"{_MEANING}/test_meaning.py"),
-    f"{_CHECKED}/schema.py": (f"{_LAWS}/test_certificate.py",),
     f"{_CHECKED}/series.py": (f"{_MEANING}/test_ranges.py", f"{_MEANING}/test_bundles.py"),
     f"{_CHECKED}/boxes.py": (f"{_MEANING}/test_boxes.py", f"{_LAWS}/test_checker.py", f"{_LAWS}/test_forged.py"),
     f"{_CHECKED}/integers.py": (f"{_LAWS}/test_integer.py",),
