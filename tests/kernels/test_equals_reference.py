@@ -10,6 +10,7 @@ import torch
 from splinework.kernels import BACKENDS, ops
 from splinework.splines.bases import BSpline
 from tests.contracts.cases import RECIPES, every_extrapolation, name_of, normal, points, table_of, table_oracle
+from tests.families import pairwise
 from tests.kernels.cases import (
     ALGORITHMS,
     DTYPES,
@@ -20,7 +21,6 @@ from tests.kernels.cases import (
     absolute_rows,
     magnitudes,
     needs_native,
-    pairwise,
     points_on,
     problem,
     spline_of,
