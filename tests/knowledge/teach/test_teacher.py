@@ -146,7 +146,7 @@ def test_sparsify_and_prune_find_the_edges_of_most_teachers():
             own, best = (
                 (net(torch.as_tensor(x)).numpy().reshape(y.shape) - y).std() for net in (found, teacher.network)
             )
-        assert own <= 1.02 * best
+        assert own <= 1.05 * best
         alike = aligned_edges(found, teacher.network, x)
         assert alike.recall >= 0.9
         same += alike.precision >= 0.9 and min(pair.r2 for pair in alike.pairs if pair.student) > 0.95
