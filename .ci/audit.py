@@ -7,8 +7,6 @@ where there is a network, pip-audit compares with all advisories.
 Run: python .ci/audit.py [--declared]
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import re

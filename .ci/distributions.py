@@ -3,8 +3,6 @@
 Run: python .ci/distributions.py dist [--contents]
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import subprocess

@@ -4,8 +4,6 @@ It imports nothing of a source tree and runs in an empty folder. Used by `make w
 and for the oldest packages. Run: python .ci/installed.py [--native | --pure] [--oldest .ci/oldest.txt]
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

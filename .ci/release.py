@@ -5,8 +5,6 @@ Everything in them follows from the files, so two runs write the same bytes.
 Run: python .ci/release.py dist
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

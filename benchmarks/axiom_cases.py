@@ -1,7 +1,5 @@
 """Cases of `bench_axioms.py`: models with an axiom built in, measures of its violation, and functions that fulfil it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -9,8 +9,6 @@ Run: python benchmarks/bench_analog.py edges [--splines 60] [--elements 6,8,10,1
      python benchmarks/bench_analog.py temperature [--shape 2,3,1]
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

@@ -1,7 +1,7 @@
 """Axioms: whether hard ones are ever violated, what they cost, what they buy with few rows, and how soon nonsense is refused.
 
 Run: python benchmarks/bench_axioms.py hard [--points 10000000] [--degrees 1 2 3 4 5] [--recipes monotone …]
-     python benchmarks/bench_axioms.py cost [--draws 20] | small [--draws 50] | contradictions | units | formulas [--every 5]
+     python benchmarks/bench_axioms.py cost [--draws 20] | small [--draws 50] | contradictions | units
 
 `hard` takes some 2 s per recipe, degree, model and number type with a million points. Two fits are timed one after the other, in
 turn, and their ratio is printed: other work on the machine meets both.
@@ -190,55 +190,15 @@ def units() -> None:
     print(f"nothing but a constant is left in {sum(n == 0 for n in after)}")
 
 
-def _formula_found(
-    model: sw.KAN, axioms: Sequence[ax.Axiom], x: Tensor, y: Tensor, fresh: Tensor, wanted: Tensor
-) -> bool:
-    """Whether the formula of a fitted network is the law: all but 1e-8 of the variance of rows that nobody saw."""
-    result = (
-        sw.fit(model, x, y, axioms=axioms, budget=10, progress=False)
-        if axioms
-        else sw.fit(model, x, y, budget=10, progress=False)
-    )
-    best = sw.symbolify(result.model, x, y).best
-    left = float((torch.as_tensor(best.predict(fresh.numpy())).flatten() - wanted).square().mean() / wanted.var())
-    return left < 1e-8
-
-
-def formulas(every: int) -> None:
-    """Counts the Feynman equations whose law a network gives by `symbolify`, with units and without; [inputs, 2, 1], 300 rows."""
-    found = {False: 0, True: 0}
-    looked = 0
-    for identifier in feynman_ids(table="dimensional")[::every]:
-        law = data_set(f"feynman-si:{identifier}")
-        if not all(law.units.values()):
-            continue
-        looked += 1
-        names = list(law.features)
-        rows, others = law.frame(300, seed=0), law.frame(300, seed=1)
-        given = [torch.tensor(frame[names].to_numpy(float)) for frame in (rows, others)]
-        y, wanted = (torch.tensor(frame[law.target].to_numpy(float)) for frame in (rows, others))
-        axiom = ax.Units({name: law.units[name] for name in names}, law.units[law.target])
-        for known in (False, True):
-            try:
-                model = sw.KAN(
-                    [len(names), 2, 1], names=names, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
-                )
-                found[known] += _formula_found(model, [axiom] if known else [], given[0], y, given[1], wanted)
-            except sw.SplineworkError as error:
-                print(f"{identifier}, {'with' if known else 'without'} units: {str(error)[:120]}", flush=True)
-        print(f"{looked} equations: {found[False]} without units, {found[True]} with", flush=True)
-
-
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["hard", "cost", "small", "contradictions", "units", "formulas"])
+    parser.add_argument("what", choices=["hard", "cost", "small", "contradictions", "units"])
     parser.add_argument("--points", type=int, default=1_000_000)
     parser.add_argument("--degrees", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--recipes", nargs="+", default=[], choices=list(RECIPES))
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--draws", type=int, default=None)
-    parser.add_argument("--every", type=int, default=1, help="take every n-th equation only")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     if given.what == "hard":
@@ -247,8 +207,6 @@ def main() -> None:
         cost(given.draws or 20)
     elif given.what == "small":
         small(given.draws or 50)
-    elif given.what == "formulas":
-        formulas(given.every)
     else:
         {"contradictions": contradictions, "units": units}[given.what]()
 

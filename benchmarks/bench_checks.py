@@ -9,8 +9,6 @@ Rivals: pip install skorch pytorch-tabnet interpret-core pygam imodelsx, here or
 names; --python names another one for splinework, such as one with an older scikit-learn. Results: benchmarks/results/checks.json.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

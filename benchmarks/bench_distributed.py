@@ -13,8 +13,6 @@ model:
 bandwidth of a network as given; S and W grow with the rows.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

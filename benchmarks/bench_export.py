@@ -3,8 +3,6 @@
 The least of 21 runs over 200 000 rows, compiled by gcc -O2. Run: pip install onnx onnxscript; python benchmarks/bench_export.py
 """
 
-from __future__ import annotations
-
 import subprocess
 import tempfile
 import warnings

@@ -5,8 +5,6 @@ one task goes, `--against` puts an earlier record beside. Run: python -m benchma
 [--out FILE] [--against FILE] [--profile]
 """
 
-from __future__ import annotations
-
 import argparse
 import cProfile
 import json

@@ -5,8 +5,6 @@ benchmarks/results/floating_gate. Run:
 python benchmarks/bench_floating_gate.py write-verify|noise|temperature|retention|tuning
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -1,16 +1,13 @@
-"""FPGAs: the estimator and its calibration, latency against frequency, what compression saves, and trained designs.
+"""FPGAs: the estimator and its calibration, latency against frequency, and what compression saves.
 
     python benchmarks/bench_fpga.py calibrate      # 30 random networks per target; prints the tables for estimate.py
     python benchmarks/bench_fpga.py estimator      # 20 others: estimate against synthesis
     python benchmarks/bench_fpga.py fan-in         # one neuron of 4, 8, 16, 32 inputs on ECP5-85: cycles against MHz
     python benchmarks/bench_fpga.py compression    # plain against compressed tables of the same networks
-    python benchmarks/bench_fpga.py designs FILES  # golden.json files of trained networks, the same two ways
 
 What has been measured is in benchmarks/results/fpga_*.jsonl and is not measured again; --again begins anew, --render only prints.
 Needs yosys and nextpnr (make hardware-tools).
 """
-
-from __future__ import annotations
 
 import argparse
 import statistics
@@ -31,7 +28,6 @@ from splinework.hardware.fpga.estimate import area_of, costs_of, size_of
 from splinework.hardware.fpga.estimate import estimate as guess
 from splinework.hardware.fpga.estimate_paths import longest
 from splinework.hardware.fpga.plan import design
-from splinework.hardware.golden import read_golden
 from splinework.hardware.integer import IntegerModel
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -167,17 +163,6 @@ def compression(args: argparse.Namespace) -> None:
     saving(collect("compression", work(), again=args.again, render=args.render), "case")
 
 
-def designs(args: argparse.Namespace) -> None:
-    """Trained networks: golden.json files, named after the folder that each lies in."""
-
-    def work() -> Work:
-        for target in args.targets:
-            for file in args.files:
-                yield from both(read_golden(file), target, {"case": file.parent.name})
-
-    saving(collect("designs", work(), again=args.again, render=args.render), "case")
-
-
 def both(model: IntegerModel, target: str, key: dict[str, Any]) -> Work:
     """A network with plain and with compressed tables."""
     for compress in (False, True):
@@ -208,7 +193,6 @@ COMMANDS = {
     "estimator": estimator,
     "fan-in": fan_in,
     "compression": compression,
-    "designs": designs,
 }
 
 
@@ -216,7 +200,6 @@ def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("files", nargs="*", type=Path, help="golden.json files, for designs")
     parser.add_argument("--targets", type=lambda text: text.split(","), default=families())
     parser.add_argument("--designs", type=int, help="how many random networks")
     parser.add_argument("--again", action="store_true", help="measure everything anew")

@@ -1,7 +1,5 @@
 """Least squares: what each thing in a circuit costs, from synthesised networks. `bench_fpga.py calibrate` prints it."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Sequence
 from dataclasses import fields, replace

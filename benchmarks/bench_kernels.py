@@ -20,16 +20,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.kernels import environments, pictures, tables
 from benchmarks.speed.contenders import own_contenders
-from benchmarks.speed.options import bench_options, choose, run_command, save
+from benchmarks.speed.options import BenchOptions, run_command
 from benchmarks.speed.results import load
 from benchmarks.speed.run import run
 from benchmarks.speed.show import show_case
+from splinework.cli.options import takes
 
 RESULTS = environments.ROOT / "benchmarks" / "results" / "kernels.json"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@bench_options(configs="A,B,C,D,E,W", grids=None, threads=None)
+@takes(
+    BenchOptions,
+    networks={"default": "A,B,C,D,E,W"},
+    grids={"default": None, "show_default": "each one's own"},
+)
 @click.option("--peers", default=",".join(environments.PEERS), show_default=True, help="Other packages; none for none.")
 @click.option("--efficient-kan", metavar="PATH", help="A checkout of github.com/Blealtan/efficient-kan.")
 @click.option("--fast-kan", metavar="PATH", help="A checkout of github.com/ZiyaoLi/fast-kan.")
@@ -42,14 +47,15 @@ RESULTS = environments.ROOT / "benchmarks" / "results" / "kernels.json"
     metavar="DIR",
     help="Where tables and pictures go; docs by default.",
 )
-def main(peers, efficient_kan, fast_kan, compiled, add, render, docs, out, **options) -> None:
+def main(options, peers, efficient_kan, fast_kan, compiled, add, render, docs) -> None:
     """Time KAN packages and plain networks on this machine, and write it down."""
-    path = Path(out) if out else RESULTS
+    path = Path(options.out or RESULTS)
+    options = replace(options, out=str(path))
     if render:
         write_pages(load(path), Path(docs))
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    choice = choose(out=str(path), **options)
+    options.check()
     earlier = load(path) if add and path.exists() else None
     checkouts = {"efficient-kan": efficient_kan, "fast-kan": fast_kan}
     names = [] if peers == "none" else [name.strip() for name in peers.split(",") if name.strip()]
@@ -64,13 +70,13 @@ def main(peers, efficient_kan, fast_kan, compiled, add, render, docs, out, **opt
         return earlier.joined(results) if earlier else results
 
     results = run(
-        choice.jobs,
-        choice.among(own_contenders(compiled=compiled) + others),
-        choice.settings,
-        memory=choice.memory,
-        keep=lambda so_far: save(joined(so_far), path),
-        show=(lambda case, so_far: None) if choice.quiet else show_case,
-        quiet=choice.quiet,
+        options.jobs(),
+        options.among(own_contenders(compiled=compiled) + others),
+        options.settings(),
+        memory=options.memory,
+        keep=lambda so_far: options.save(joined(so_far)),
+        show=(lambda case, so_far: None) if options.quiet else show_case,
+        quiet=options.quiet,
     )
     write_pages(joined(results), Path(docs))
 

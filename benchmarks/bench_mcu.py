@@ -7,8 +7,6 @@ in single precision of the trained splines, compiled in the same way. "from floa
 Run: python benchmarks/bench_mcu.py [--quick]; results go to benchmarks/results/mcu.json, the table to the terminal.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import tempfile

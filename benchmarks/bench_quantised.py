@@ -7,8 +7,6 @@ LUTs are cells LUT1 to LUT6 of `yosys synth_xilinx -family xcup` of the whole ne
 them Yosys' estimate of logic cells; that is no run of the vendor's tools. A line of the results is one network.
 """
 
-from __future__ import annotations
-
 import argparse
 import statistics
 import tempfile

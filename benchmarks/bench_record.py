@@ -8,8 +8,6 @@ stays as it was, and the command fails. Otherwise the new record is written.
 Run: python -m benchmarks.bench_record [--record FILE] [--rounds N] [--accept]
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import json

@@ -7,8 +7,6 @@ structures that hold and are rejected (false alarms, to compare with the level o
 rejected. Run: python -m benchmarks.bench_separability [--seeds 30 60] [--noises 0 0.01 0.05] [--rows 1000] [--out FILE]
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import time

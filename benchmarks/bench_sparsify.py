@@ -10,8 +10,6 @@ Runs are kept in a JSON file as they end, and a second call goes on with those t
 Run: python -m benchmarks.bench_sparsify edges|inputs|teacher [--seeds FIRST END] [--noise 0.0] [--out FILE]
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -1,7 +1,5 @@
 """Campaigns: contenders that answer in processes of their own, some at once, each stopped after its time."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

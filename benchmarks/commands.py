@@ -1,7 +1,5 @@
 """The frame of benchmarks with subcommands: help where nothing is asked, errors as usage, an interruption that keeps results."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Folders of results with a line of JSON each, written so that a benchmark can be killed and go on."""
 
-from __future__ import annotations
-
 import json
 import os
 import threading

@@ -1,7 +1,5 @@
 """Shared parts of benchmarks that run each contender in a process: its end, cores, output to the terminal, versions."""
 
-from __future__ import annotations
-
 import json
 import math
 import os

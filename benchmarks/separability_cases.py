@@ -7,8 +7,6 @@ taken when the exact derivatives at 300 points find the tree that it was built b
 `MIN_EFFECT`: else it is nearly of another structure, and what is right could be disputed.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

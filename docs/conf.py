@@ -1,7 +1,5 @@
 """Sphinx settings: `make docs` builds docs/_build/html with warnings as errors."""
 
-from __future__ import annotations
-
 import re
 import sys
 from importlib.metadata import version as installed_version

@@ -4,8 +4,6 @@ Writes editor.png, which the page shows; with a folder, also the widths 1280 and
 Chromium.
 """
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

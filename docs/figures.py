@@ -7,8 +7,6 @@ A page that shows `figures/NAME` has a Python block that writes a file NAME into
 in order, in an empty folder and a process of their own.
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import os

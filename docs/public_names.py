@@ -3,8 +3,6 @@
 `docs/reference.md` is the page of the names at the top level; a name that it explains is linked, not repeated.
 """
 
-from __future__ import annotations
-
 import inspect
 from importlib import import_module
 from pathlib import Path

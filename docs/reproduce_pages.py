@@ -8,8 +8,6 @@ An experiment's full results are shown where there are any, also of a part of th
 is run here.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import shutil

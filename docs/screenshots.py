@@ -7,8 +7,6 @@
 A page that is wider than its window is reported, and the exit code is 1. Look at the pictures: nothing may overlap or be cut.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

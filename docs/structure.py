@@ -8,8 +8,6 @@ A part is a package or module right under `src/splinework`; an arrow goes from o
 file the import stands. Rows are the layers of the import-linter contract in pyproject.toml; `errors` does not count.
 """
 
-from __future__ import annotations
-
 import argparse
 import ast
 import json

@@ -29,10 +29,10 @@ def joined(x: torch.Tensor) -> torch.Tensor:
 for name, truth, start, trained in (
     ("theory, its constants trained", curved, theory, True),
     ("theory, its wave a spline", curved, sw.edit.to_splines(theory, edges=[("x", "h1")]).model, True),
-    ("rows alone", curved, sw.KAN([2, 3, 1]), True),
+    ("rows alone", curved, sw.KAN([2, 3, 1], grid=3), True),
     ("theory", joined, theory, False),
     ("theory and two nodes", joined, sw.edit.widen(theory, 1, 2), True),
-    ("rows alone", joined, sw.KAN([2, 3, 1]), True),
+    ("rows alone", joined, sw.KAN([2, 3, 1], grid=3), True),
 ):
     y = truth(x) + noise
     # Few rows for splines: every fit smooths them as far as the rows ask for.

@@ -1,7 +1,5 @@
 """Settings for every test; the cases and laws live beside the tests that use them."""
 
-from __future__ import annotations
-
 import gc
 import os
 import signal

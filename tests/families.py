@@ -1,10 +1,10 @@
-"""Families of tests: which members of crossed settings are quick, laws whose members share a test; errors with their words."""
-
-from __future__ import annotations
+"""Families of tests: settings that are crossed, in pairs or thinned; laws whose members share a test; errors with their words."""
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import itertools
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,6 +37,29 @@ def thinned(family: Sequence[pytest.Function]) -> list[pytest.Function]:
             seen.update(values[n])
     quick += [n for n in spread if n not in quick][: max(QUICK - len(quick), 0)]
     return [item for n, item in enumerate(family) if n not in quick]
+
+
+def pairwise(
+    factors: Mapping[str, Sequence[Any]], possible: Callable[[dict[str, Any]], bool] = lambda case: True
+) -> list[dict[str, Any]]:
+    """Cases in which any two possible values of any two factors meet at least once; the same ones on every run."""
+    chance, names = random.Random(0), list(factors)
+    open_pairs = {
+        ((a, u), (b, v))
+        for a, b in itertools.combinations(names, 2)
+        for u, v in itertools.product(factors[a], factors[b])
+        if possible({a: u, b: v})
+    }
+    cases = []
+    while open_pairs:
+        start = dict(chance.choice(sorted(open_pairs, key=str)))
+        drawn = [{name: start.get(name, chance.choice(factors[name])) for name in names} for _ in range(20)]
+        met = [(open_pairs & set(itertools.combinations(case.items(), 2)), case) for case in drawn if possible(case)]
+        if met:
+            pairs, case = max(met, key=lambda found: len(found[0]))
+            open_pairs -= pairs
+            cases.append(case)
+    return cases
 
 
 def every(

@@ -22,7 +22,6 @@ GOALS = {
     "certificates": "howto-certificate",
 }
 """What a reader comes for, and the page about it."""
-_FENCE = re.compile(r"^( *)(`{3,}|:{3,}).*?^\1\2 *$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 

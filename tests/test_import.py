@@ -1,7 +1,5 @@
 """What `import splinework` costs, and what names it gives: few, documented, and the same for people and for tools."""
 
-from __future__ import annotations
-
 import doctest
 import inspect
 import json

@@ -1,7 +1,5 @@
 """What goes out is in order: metadata that agree, workflows that call what exists, the oldest packages that are promised."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterator

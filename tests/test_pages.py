@@ -1,7 +1,5 @@
 """Every Python block of README and the pages of the documentation runs as it is printed, in order, in an empty folder."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Iterator

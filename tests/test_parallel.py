@@ -1,7 +1,5 @@
 """Many fits at once, by the backends of joblib: the same results as one after the other."""
 
-from __future__ import annotations
-
 import warnings
 
 import joblib
@@ -45,7 +43,7 @@ def started():
 
 def sparsified():
     """A network with few edges, for whose structures several starts are tried."""
-    return sw.sparsify(model(), *rows(), grids=None, degree="keep", progress=False)
+    return sw.sparsify(model(), *rows(), progress=False)
 
 
 def same(first, second) -> None:

@@ -1,7 +1,5 @@
 """Every notebook of pykan's folders API, Example, Interp and Physics has a script, and the script reaches its result."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

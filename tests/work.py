@@ -1,7 +1,5 @@
 """Counts of work, which a busy machine does not change: what a test asserts instead of a time."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from typing import Any

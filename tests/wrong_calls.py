@@ -22,7 +22,6 @@ FITS = {
     "sparsify": (sw.sparsify, {}),
     "ensemble": (sw.ensemble, {}),
 }
-QUIET = {"progress": False}
 WRONG_OPTIONS = [
     ({"opt": "LBFGS"}, TypeError, ["'opt'", "'optimiser'"]),
     ({"optimizer": "adam"}, TypeError, ["'optimizer'", "'optimiser'"]),

@@ -1,7 +1,5 @@
 """The same laws from worse data: idle, integer, collinear and categorical inputs, gross outliers, fewer rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

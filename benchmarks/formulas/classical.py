@@ -5,8 +5,6 @@ right sides of Strogatz's two-dimensional systems (La Cava et al. 2016). Ranges 
 function would have hundreds of waves.
 """
 
-from __future__ import annotations
-
 import random
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Formulas drawn at random from a grammar: a suite that nobody has tuned on, and as many others as there are seeds."""
 
-from __future__ import annotations
-
 import random
 from functools import cache
 

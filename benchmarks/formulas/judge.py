@@ -1,7 +1,5 @@
 """Whether an answer is right: the criteria of the protocol, and SRBench's beside them."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass, field
 from typing import Any

@@ -4,8 +4,6 @@ An odd seed draws the numbers of every second law (development), an even one tho
 noise, 1 and 5 % of it.
 """
 
-from __future__ import annotations
-
 import random
 import re
 from functools import cache

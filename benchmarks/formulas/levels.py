@@ -4,8 +4,6 @@ A category of k levels comes as k - 1 columns of 0 and 1. By turns its effects a
 the slope of one of its columns.
 """
 
-from __future__ import annotations
-
 import random
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Measurements: two tables whose law is known, and one that has none, scored by what it predicts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Tasks without a formula to find: pure noise, and functions that no library of formulas holds."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Pictures of the answers: problems solved against the noise, and against the seconds that were needed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

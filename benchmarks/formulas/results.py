@@ -1,7 +1,5 @@
 """Files of results: one line of JSON an answer, one file a suite."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import ClassVar, NamedTuple

@@ -1,7 +1,5 @@
 """Runs what is not there yet: a process an answer, some at once, each stopped a little after its time."""
 
-from __future__ import annotations
-
 import json
 import math
 import queue

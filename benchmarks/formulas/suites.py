@@ -3,8 +3,6 @@
 Random formulas come from a grammar, spoiled data from the main suite.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Callable, Iterable
 from functools import cache

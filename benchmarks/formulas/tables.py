@@ -1,7 +1,5 @@
 """Tables of the answers in Markdown: the targets, suite by suite, and what is unsolved."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median

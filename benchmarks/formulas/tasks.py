@@ -1,7 +1,5 @@
 """A task: rows to learn from, fresh rows, rows of a wider range, and what would count as an answer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Formulas as sympy: their size, their numbers rounded, their kind."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from functools import cache

@@ -1,7 +1,5 @@
 """A Python environment for each package that is measured; torch and the rest come from the environment that runs the bench."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The pictures of the documentation: time against the grid, time against the width, share of the machine's peak."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The page of the documentation that holds what was measured, in Markdown."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from benchmarks.kernels.targets import targets

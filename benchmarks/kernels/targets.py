@@ -1,7 +1,5 @@
 """The targets: what was wanted, what was measured, and whether it is met. Ratios are of minima of one run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain

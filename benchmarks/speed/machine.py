@@ -1,7 +1,5 @@
 """Facts about the machine and the software, for the record; no names of people, hosts or folders."""
 
-from __future__ import annotations
-
 import os
 import platform
 import time

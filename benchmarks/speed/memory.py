@@ -1,7 +1,5 @@
 """Inside a fresh worker: by how much one forward + backward raises the peak of the resident memory."""
 
-from __future__ import annotations
-
 import ctypes
 import gc
 import sys

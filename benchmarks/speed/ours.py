@@ -1,7 +1,5 @@
 """The contender from this package: a `KAN`, or a `KANLayer` where there is only one layer, by a named backend."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

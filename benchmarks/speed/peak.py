@@ -1,7 +1,5 @@
 """Inside a worker: how many fused multiply-adds per second the machine gives, by the best that is at hand."""
 
-from __future__ import annotations
-
 import time
 from importlib import import_module
 from typing import Final

@@ -1,7 +1,5 @@
 """The yardstick: multilayer perceptrons of the same width, or with as many numbers, as the network of splines."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any

@@ -1,17 +1,16 @@
 """A whole bench: the machine's peak, every job in turns, the memory; progress is shown and results are kept as they come."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from benchmarks.speed import machine
 from benchmarks.speed.cases import Job
 from benchmarks.speed.contenders import Contender
 from benchmarks.speed.driver import Failed, Settings, Workers, measure, measure_memory
-from benchmarks.speed.progress import Progress
 from benchmarks.speed.results import Case, Memory, Results
+from splinework.cli.progress import PERIOD_SECONDS, Stages
 
 
 def run(
@@ -37,25 +36,29 @@ def run(
     """
     weighed = _memory_jobs(jobs) if memory else []
     results = Results(machine.facts(), contenders=tuple(c.facts() for c in contenders))
-    with Workers(settings) as workers, Progress(len(jobs) + len(weighed), quiet=quiet) as progress:
-        for job in jobs:
-            progress.begin(job.title)
-            progress.detail("peak of the machine")
+    with Workers(settings) as workers, Stages(quiet=quiet) as stages:
+        for number, job in enumerate(jobs, start=1):
+            title = f"{number}/{len(jobs) + len(weighed)}  {job.title}"
+            stages.stage(f"{title} · peak of the machine")
             results = results.with_peak(_peak(contenders[0], job, workers))
-            case = measure(job, contenders, workers, progress.detail).judged()
+            case = measure(job, contenders, workers, partial(_tell, stages, title)).judged()
             results = _named(replace(results, cases=(*results.cases, case)))
             keep(results)
             show(case, results)
         workers.end()
-        for job in weighed:
-            progress.begin(f"memory: {job.title}")
+        for number, job in enumerate(weighed, start=len(jobs) + 1):
+            title = f"{number}/{len(jobs) + len(weighed)}  memory: {job.title}"
             for contender in (c for c in contenders if not c.modes):
-                progress.detail(contender.name)
+                _tell(stages, title, contender.name)
                 taken, why = measure_memory(job, contender, workers)
                 entry = Memory(job, contender.name, contender.family, contender.compiled, taken, why)
                 results = replace(results, memory=(*results.memory, entry))
             keep(results)
     return results
+
+
+def _tell(stages: Stages, title: str, text: str) -> None:
+    stages.stage(f"{title} · {text}", after=PERIOD_SECONDS)
 
 
 def _peak(contender: Contender, job: Job, workers: Workers) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """A case as a table on the terminal."""
 
-from __future__ import annotations
-
 from benchmarks.speed.results import Case, Results, Row
 from splinework.cli.terminal import console
 

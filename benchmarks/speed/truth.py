@@ -3,8 +3,6 @@
 A contender hands over its own knots and coefficients; nothing here is shared with the code that is timed.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

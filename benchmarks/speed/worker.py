@@ -5,8 +5,6 @@ goes wrong ends it, and its last words say why. Its output belongs to the answer
 stream.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -8,8 +8,6 @@ result last, and fails if it does not reach that one.
     python examples/pykan/run.py --check          # run nothing, fail where the table is not that of the results
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -1,7 +1,5 @@
 """Jobs and results that nobody measured, for the tests of the bench."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from benchmarks.speed.cases import Job, select

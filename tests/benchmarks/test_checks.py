@@ -1,7 +1,5 @@
 """The benchmark of tabular sets, continued: the time of one fit, and the counts of `check_estimator`."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import sys

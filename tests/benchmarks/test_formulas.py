@@ -1,7 +1,5 @@
 """The benchmark of formulas: its problems, its judge, its runner and its tables."""
 
-from __future__ import annotations
-
 import csv
 import json
 import subprocess

@@ -1,7 +1,5 @@
 """The panel of drawn targets: laws of targets and cases, the models, and a run from the command line."""
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 

@@ -1,7 +1,5 @@
 """The tables of the panel: their arithmetic on a few made results."""
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The benchmark of tabular sets, continued: ranks, tables and the picture."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The record of speed: what is a regression and what is noise."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """The bench of speed: what is chosen, what is true, what is said of it; and one small real run."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
@@ -20,7 +18,7 @@ from benchmarks.speed.__main__ import bench
 from benchmarks.speed.cases import CONFIGS, Job, select
 from benchmarks.speed.contenders import Contender, own_contenders
 from benchmarks.speed.driver import Settings
-from benchmarks.speed.options import Choice
+from benchmarks.speed.options import BenchOptions
 from benchmarks.speed.results import Results, load
 from benchmarks.speed.run import run as run_bench
 from benchmarks.speed.timing import Data, make_call, time_round
@@ -217,9 +215,9 @@ def test_a_refusal_is_one_line_and_exit_code_2():
 
 def test_only_takes_a_whole_name_or_a_beginning():
     everyone = own_contenders()
-    choice = Choice([], Settings(), ("splinework", "MLP, same w"), memory=False, out=None, quiet=True)
+    choice = BenchOptions(only="splinework;MLP, same w")
     assert [c.name for c in choice.among(everyone)] == ["splinework", "MLP, same width", "MLP, same width, compiled"]
-    assert replace(choice, only=()).among(everyone) == everyone
+    assert BenchOptions().among(everyone) == everyone
 
 
 @pytest.mark.slow

@@ -1,7 +1,5 @@
 """Results of a bench: how rounds become figures, what counts, the file, the targets and the page of the documentation."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

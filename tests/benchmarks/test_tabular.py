@@ -1,7 +1,5 @@
 """The benchmark of tabular sets: sets, rivals and runner."""
 
-from __future__ import annotations
-
 import re
 import sys
 from dataclasses import replace

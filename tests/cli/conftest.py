@@ -1,7 +1,5 @@
 """What the tests of the command line share: a stand-in for the pipeline, an empty folder, a table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,10 +29,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(folder: Path) -> Callable[..., Result]:
-    """Runs a command line in the empty folder."""
+    """Runs a command line in the empty folder, and keeps whether it has changed anything in there."""
 
     def invoke(*arguments: str, input: bytes | str | None = None) -> Result:
-        return CliRunner().invoke(main, list(arguments), input=input, prog_name="splinework")
+        before = tree(folder)
+        result = CliRunner().invoke(main, list(arguments), input=input, prog_name="splinework")
+        result.wrote = tree(folder) != before  # type: ignore[attr-defined]
+        return result
 
     return invoke
 
@@ -54,14 +55,12 @@ def data(folder: Path) -> Path:
 def refuse(
     run: Callable[..., Result], folder: Path, pipeline: Pipeline, request: pytest.FixtureRequest
 ) -> Callable[..., None]:
-    """Runs the module's `COMMAND` on the content of d.csv, and checks that it is refused and has written nothing."""
+    """Runs the module's `COMMAND` on the content of d.csv, and checks that it is refused before any work."""
 
     def check(content: str | bytes | None, options: list[str], *fragments: str) -> None:
         if content is not None:
             (folder / "d.csv").write_bytes(content.encode() if isinstance(content, str) else content)
-        before = tree(folder)
         refused(run(*request.module.COMMAND, *(options or request.module.OPTIONS)), *fragments)
-        assert tree(folder) == before
         assert pipeline.calls == []
 
     return check

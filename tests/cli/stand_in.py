@@ -4,8 +4,6 @@ The real pipeline has tests of its own; here it is the reading, checking, writin
 test_end_to_end.py runs everything.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 import re
@@ -133,8 +131,9 @@ def said(stderr: str) -> list[str]:
 
 
 def refused(result: Result, *fragments: str) -> None:
-    """Exit code 2, one line that begins with `error:` and holds the fragments, nothing on the output."""
+    """Exit code 2, one line that begins with `error:` and holds the fragments, nothing on the output or written."""
     assert result.exit_code == 2, result.output
+    assert not getattr(result, "wrote", False)
     lines = said(result.stderr)
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("error: ")

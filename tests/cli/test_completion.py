@@ -1,7 +1,5 @@
 """What a shell is offered, and the scripts that ask for it."""
 
-from __future__ import annotations
-
 import gzip
 
 import pandas as pd

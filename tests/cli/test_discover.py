@@ -1,7 +1,5 @@
 """`splinework discover`: what it writes, says and hands on."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

@@ -1,7 +1,5 @@
 """`splinework discover` on wrong input, and when it is interrupted: nothing is lost, nothing half is left."""
 
-from __future__ import annotations
-
 import json
 import signal
 

@@ -1,7 +1,5 @@
 """The program as a user starts it: processes, the real pipeline, exit codes, signals."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -130,16 +128,17 @@ def interrupted(folder: Path, times: int) -> tuple[int, str]:
 
 @pytest.mark.slow
 def test_ctrl_c_ends_fit_with_the_best_model(fitted):
-    frame = sample(300, 4)
-    noise = np.random.default_rng(5).normal(0, 0.05, len(frame))
-    frame.assign(y=1 + frame.a * np.sin(3 * frame.b) + noise).to_csv(fitted / "waves.csv", index=False)
+    frame = sample(300, 4)  # of which no short formula is found before networks are tried
+    y = np.exp(np.sin(5 * frame.a * frame.b)) + frame.a * np.cos(3 * frame.b * frame.idle)
+    frame.assign(y=y + np.random.default_rng(5).normal(0, 0.05, len(frame))).to_csv(fitted / "waves.csv", index=False)
     arguments = ["fit", "waves.csv", "--target", "y", "--out", "kept", "--budget", "60"]
     process = subprocess.Popen([*COMMAND, *arguments], cwd=fitted, stderr=subprocess.PIPE, text=True, env=HERE)
     assert process.stderr is not None
     with process.stderr as stream:
         networks = 0
         while networks < 2 and (line := stream.readline()):  # the second one: the first is fitted
-            networks += "fitting" in line
+            networks += "trying" in line
+        assert networks == 2
         process.send_signal(signal.SIGINT)
         rest = stream.read()
     assert process.wait(60) == 130, rest

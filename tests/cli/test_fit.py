@@ -1,7 +1,5 @@
 """`splinework fit`: what it writes and says."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

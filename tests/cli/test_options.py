@@ -1,7 +1,5 @@
 """Options as fields of a dataclass: what the command gets is what click read, and each type makes its own kind of option."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 

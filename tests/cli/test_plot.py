@@ -1,7 +1,5 @@
 """`splinework plot`: every kind of picture is written, and what does not fit is refused before any work."""
 
-from __future__ import annotations
-
 import json
 import re
 

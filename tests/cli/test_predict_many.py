@@ -1,7 +1,5 @@
 """`splinework predict` on Arrow data sets: folders, partitions, patterns, compressed CSV; output as Parquet; going on."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from pathlib import Path

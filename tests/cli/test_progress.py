@@ -1,7 +1,5 @@
 """What is shown while work goes on: on a terminal, and where there is none."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -4,8 +4,6 @@ A new basis is one row in `RECIPES` and one in `ORACLES`; a new base function is
 new backend needs nothing.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Designs: in the box, of the right number, the same for the same seed, with the marginals that they promise."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import stats

@@ -1,7 +1,5 @@
 """Sets of formulas: the formula is the target, recipes go to plain values and back, and what does not fit is refused."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

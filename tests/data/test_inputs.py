@@ -1,7 +1,5 @@
 """Inputs: distributions as promised, the ends of their ranges kept, correlations as asked for."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,7 +1,5 @@
 """The public names of the package: all there, each loaded when it is first used."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

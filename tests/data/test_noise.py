@@ -1,7 +1,5 @@
 """Noise: the statistics that it promises, a stream for each model, and the floor that the truth has."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import stats

@@ -1,7 +1,5 @@
 """The table of orbits is well-formed, and the sky obeys Kepler in it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """The page on synthetic data: the names on it exist."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A stream has the rows of a draw, whatever the chunk; the file is there whole or not at all."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What is stated of a formula holds at sampled points; derivatives are derivatives, and enclosures enclose."""
 
-from __future__ import annotations
-
 import ast
 import itertools
 

@@ -1,7 +1,5 @@
 """Random formulas obey the rules of rejection, differ from each other, and are those of their seed."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

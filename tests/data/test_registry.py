@@ -1,7 +1,5 @@
 """The sets that one can have by name: every one is drawn from its seed to the last bit, and is what it says that it is."""
 
-from __future__ import annotations
-
 import json
 from functools import cache
 

@@ -1,7 +1,5 @@
 """The special functions of the KAN paper and the classical suites: their values, and the spreads on their ranges."""
 
-from __future__ import annotations
-
 import mpmath
 import numpy as np
 import pytest

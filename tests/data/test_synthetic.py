@@ -1,7 +1,5 @@
 """The synthetic problems equal their definitions and are finite on their boxes; the seed decides them."""
 
-from __future__ import annotations
-
 import dataclasses
 import random
 

@@ -1,7 +1,5 @@
 """Temporary folders: gone at the end, kept while their process lives, swept afterwards; what they had replaced is put back."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat

@@ -1,7 +1,5 @@
 """The units of the Feynman formulas are right: other base units change each target as its own unit says."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from splinework.data import data_names, data_set

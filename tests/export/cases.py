@@ -1,7 +1,5 @@
 """The family of networks that every export must equal, and how equal."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Runs artefacts where they are meant to run: a C compiler, node, onnxruntime, a Python without splinework."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

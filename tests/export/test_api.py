@@ -1,7 +1,5 @@
 """What `export` takes and refuses, what it writes, and that names of columns do no harm."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """`splinework export`: what it writes, prints and refuses."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

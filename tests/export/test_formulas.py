@@ -1,7 +1,5 @@
 """Law: the expressions for sympy equal the model; LaTeX is well formed; known functions are recognised."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Laws of exports of framed and of shaped networks: the artefact is the model, and what rises in one rises in the other."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Laws of exports of networks in which some edges, or all, are functions: the artefact is the model."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

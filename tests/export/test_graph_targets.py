@@ -1,7 +1,5 @@
 """Law: ONNX files and exported programs equal the model for any batch, wherever the inputs lie."""
 
-from __future__ import annotations
-
 import copy
 import json
 

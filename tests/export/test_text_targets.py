@@ -1,7 +1,5 @@
 """Law: NumPy, C and JavaScript files equal the model, for every member of the family, wherever the inputs lie."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -3,8 +3,6 @@
 Run: python -m tests.faults [--instants 1000] [--seed 0] [--seconds 3600] [--number N] [--record]
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

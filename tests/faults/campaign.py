@@ -6,8 +6,6 @@ a sentence, and the same task, run again, ends as if nothing had happened: with 
 not depend on the run, and for a fit with the same numbers.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """The process that starts and ends the processes to be killed, and what their folders look like before and after."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

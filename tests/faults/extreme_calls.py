@@ -1,7 +1,5 @@
 """Calls of every public function that takes rows or numbers, with the one argument replaced by extreme or narrow numbers."""
 
-from __future__ import annotations
-
 import copy
 import inspect
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Tasks that take a second or more each: searches, predictions of many rows, artefacts of hardware, reports."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from functools import cache

@@ -3,8 +3,6 @@
 Run with `LD_PRELOAD=shim.so`; reads a request a line and answers a line, both JSON.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import hashlib

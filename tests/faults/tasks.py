@@ -1,7 +1,5 @@
 """What writes files: each task replaces what lies in a folder by something new, and can say whether a folder is whole."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections.abc import Callable

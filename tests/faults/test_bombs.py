@@ -1,7 +1,5 @@
 """Small files that ask for much: each is refused at once, and what it would take is never taken."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import resource

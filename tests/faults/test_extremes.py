@@ -1,7 +1,5 @@
 """Every public function, given numbers at the ends of floating point, of half precision, or names with control characters."""
 
-from __future__ import annotations
-
 import itertools
 import warnings
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Kills, full disks, signals and limits of memory at every instant: files are whole or as they were, and nothing stays behind."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil

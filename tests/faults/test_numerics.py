@@ -1,7 +1,5 @@
 """Rows at the ends of floating-point numbers: NaN stays in its row, nothing overflows silently, half precision is documented."""
 
-from __future__ import annotations
-
 import os
 import threading
 

@@ -1,7 +1,5 @@
 """Every field of every file has a type: a value of another type is refused where the file is read, wherever it stands."""
 
-from __future__ import annotations
-
 import copy
 import json
 from collections.abc import Iterator

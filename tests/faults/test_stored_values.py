@@ -1,7 +1,5 @@
 """Laws of the one check of stored values: a value of the type comes out as that type, any other is refused by name."""
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import dataclass, field

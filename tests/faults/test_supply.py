@@ -1,7 +1,5 @@
 """No command opens a connection; a release has hashes and a bill of materials; SECURITY.md names what exists."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Run: python -m tests.fuzz [--seconds 600] [--seed 0] [--target NAME,…] [--first N] [--most N] [--record]."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

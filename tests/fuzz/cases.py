@@ -1,7 +1,5 @@
 """Runs cases of a target under limits of time and memory, and says what failed."""
 
-from __future__ import annotations
-
 import contextlib
 import resource
 import signal

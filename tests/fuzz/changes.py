@@ -1,7 +1,5 @@
 """Small changes of valid things: JSON values, texts, bytes, safetensors files."""
 
-from __future__ import annotations
-
 import copy
 import json
 import math

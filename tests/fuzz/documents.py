@@ -1,7 +1,5 @@
 """Targets: documents of other kinds, such as what programs write, recipes, options, other libraries' models, arrays."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

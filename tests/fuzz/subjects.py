@@ -1,7 +1,5 @@
 """The targets: what is read, and what is then done with it; each takes a generator of random numbers and makes one case."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from functools import cache, partial

@@ -1,7 +1,5 @@
 """Targets for the command line: tables in every form, and options."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import os

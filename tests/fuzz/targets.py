@@ -1,7 +1,5 @@
 """Every target by its name: whatever the library reads has a row here."""
 
-from __future__ import annotations
-
 from tests.fuzz import documents, subjects, tables
 from tests.fuzz.cases import Target
 

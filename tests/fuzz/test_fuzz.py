@@ -1,7 +1,5 @@
 """A few seconds of fuzzing for each target, of one seed; `make fuzz` goes on with others for as long as one likes."""
 
-from __future__ import annotations
-
 import resource
 from pathlib import Path
 from random import Random

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from splinework.errors import ConfigError, DataError, FileError
+from splinework.errors import ConfigError, FileError
 from splinework.hardware import tools
 from splinework.hardware.artefact import check
 from splinework.hardware.fpga.plan import FpgaOptions
@@ -143,55 +143,3 @@ def test_the_depth_is_chosen_for_a_clock():
     assert shallow.latency_cycles < deep.latency_cycles
     with pytest.raises(ConfigError, match="reaches about"):
         circuit(golden, replace(HERE, mhz=5000.0, options=FpgaOptions(technology="ecp5")), None)
-
-
-@needs_programs
-@pytest.mark.parametrize(
-    ("changes", "error", "said"),
-    [
-        ({"x": None}, ConfigError, "give x and y"),
-        ({"x": rows(4), "y": np.zeros(4)}, DataError, "at least 10 rows"),
-        ({"recipe": replace(HERE, name="no name")}, ConfigError, "identifier"),
-        ({"recipe": replace(HERE, vectors=3)}, ConfigError, "16 to 10000000 vectors"),
-        (
-            {"recipe": replace(HERE, options=FpgaOptions(max_cycles=1, stage_levels=1), vectors=1)},
-            ConfigError,
-            "vectors",
-        ),
-    ],
-)
-def test_nothing_is_written_where_something_does_not_do(tmp_path, changes, error, said):
-    x = rows(60)
-    given = {"x": x, "y": says(curves(), x), "recipe": HERE} | changes
-    with pytest.raises(error, match=said):
-        fpga(curves(), tmp_path / "deep" / "out", **given)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "packages"),
-    [
-        ({}, "yosys"),
-        ({"proof": False, "synthesis": False}, "iverilog verilator"),
-        ({"options": FpgaOptions(technology="ecp5")}, "nextpnr-ecp5"),
-        ({"options": FpgaOptions(technology="ice40")}, "nextpnr-ice40"),
-    ],
-)
-def test_missing_programs_are_told_before_any_work(tmp_path, monkeypatch, changes, packages):
-    monkeypatch.setattr(tools, "find", lambda program: None)
-    x = rows(60)
-    with pytest.raises(
-        ConfigError, match=rf"needs .*not installed here; install: make hardware-tools.*apt-get install .*{packages}"
-    ):
-        fpga(
-            curves(), tmp_path / "out", x=x, y=says(curves(), x), recipe=replace(HERE, **changes), progress=pytest.fail
-        )
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "changes", [{"vectors": 0}, {"place_seeds": ()}, {"mhz": 0.0}, {"options": FpgaOptions(technology="z80")}]
-)
-def test_recipes_that_make_no_sense_are_refused(changes):
-    with pytest.raises(ConfigError):
-        FpgaRecipe(**changes)

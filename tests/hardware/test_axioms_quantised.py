@@ -1,7 +1,5 @@
 """Laws of axioms in integers: what edges and frames promise holds in every code, and the page says which of it is proved."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

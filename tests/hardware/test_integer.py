@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from splinework.errors import ConfigError, DataError, FileError, ShapeError
+from splinework.hardware.fake import simplify
 from splinework.hardware.formats import Format, Wire, round_shift
 from splinework.hardware.golden import ChangedError, digest, read_golden, to_dict, write_golden
 from splinework.hardware.integer import IntegerLayer, IntegerModel, accumulator_width, equal
 from splinework.hardware.reach import reach
-from splinework.hardware.simplify import simplify
 from tests.families import every
 from tests.hardware.cases import corner_codes, random_model
 

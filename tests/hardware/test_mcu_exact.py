@@ -1,7 +1,5 @@
 """C files equal their golden model, bit for bit: every layout, width, mask, format and option, on every processor there is."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What C files hold, cost and refuse."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re

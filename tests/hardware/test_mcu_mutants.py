@@ -1,7 +1,5 @@
 """Whatever is changed in C files or in the network behind them is found, and counted exactly."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 

@@ -1,7 +1,5 @@
 """Laws of the report of an artefact: valid HTML that needs nothing else, the same figures in JSON, and no name trusted."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """Networks from formulas compute them: values, gradients, files; all Feynman formulas and random ones."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -6,9 +6,7 @@ worked out in float64 as well.
 
 from __future__ import annotations
 
-import itertools
-import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, overload
 
@@ -268,25 +266,6 @@ def worst(got: Tensor, truth: Tensor, magnitude: Tensor) -> float:
 
 
 # --------------------------------------------------------------------------------------------------------- pairs
-
-
-def pairwise(factors: Mapping[str, Sequence[object]], seed: int = 0) -> list[dict[str, object]]:
-    """Cases in which any two values of any two factors meet at least once; the same ones on every run."""
-    chance, names = random.Random(seed), list(factors)
-    open_pairs = {((a, u), (b, v)) for a, b in itertools.combinations(names, 2) for u in factors[a] for v in factors[b]}
-    cases = []
-    while open_pairs:
-        best, most = None, 0
-        start = dict(chance.choice(sorted(open_pairs, key=str)))
-        for _ in range(20):
-            case = {name: start.get(name, chance.choice(factors[name])) for name in names}
-            met = open_pairs & set(itertools.combinations(case.items(), 2))
-            if best is None or len(met) > most:
-                best, most = case, len(met)
-        assert best is not None
-        open_pairs -= set(itertools.combinations(best.items(), 2))
-        cases.append(best)
-    return cases
 
 
 FACTORS: dict[str, Sequence[object]] = {

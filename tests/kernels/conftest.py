@@ -1,7 +1,5 @@
 """What a test of the kernels changes is put back after it: variant, algorithm, backend and threads."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import pytest

@@ -3,8 +3,6 @@
 The programs get the arguments of real calls; only the launch is left out. Prints the size of each program's code.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

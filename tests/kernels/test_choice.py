@@ -1,7 +1,5 @@
 """Which kernels do the work: by call, by environment, by processor."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """torch.compile sees the native kernels as operators: no graph break, the same numbers, whatever the size of the batch."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import pytest

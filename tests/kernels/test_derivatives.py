@@ -1,7 +1,5 @@
 """Derivatives through every door to the native kernels: the fused network, the operators, the functions for torch.func."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -1,7 +1,5 @@
 """The native kernels give the reference's numbers: values and every gradient, whatever the layer, algorithm and processor."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +10,7 @@ import torch
 from splinework.kernels import BACKENDS, ops
 from splinework.splines.bases import BSpline
 from tests.contracts.cases import RECIPES, every_extrapolation, name_of, normal, points, table_of, table_oracle
+from tests.families import pairwise
 from tests.kernels.cases import (
     ALGORITHMS,
     DTYPES,
@@ -22,7 +21,6 @@ from tests.kernels.cases import (
     absolute_rows,
     magnitudes,
     needs_native,
-    pairwise,
     points_on,
     problem,
     spline_of,

@@ -1,7 +1,5 @@
 """Whatever the numbers, sizes and strides: the reference's answers, and a NaN stays in its row."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import hypothesis.strategies as st

@@ -1,7 +1,5 @@
 """What a forward pass keeps for its backward pass changes no bit of the gradients, and is not taken for other points."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

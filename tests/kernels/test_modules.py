@@ -1,7 +1,5 @@
 """Fused or not, a network remains a torch module: hooks, parametrisations, copies, pruning."""
 
-from __future__ import annotations
-
 import copy
 import io
 import pickle

@@ -1,7 +1,5 @@
 """The torch operators: what torch itself checks of them, and what they refuse before they touch memory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Half precision is storage: the kernels work in float32, under autocast and in models that are stored in it."""
 
-from __future__ import annotations
-
 import copy
 
 import pytest

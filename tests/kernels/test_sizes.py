@@ -1,7 +1,5 @@
 """Index arithmetic is 64 bits wide: views past 2^31 elements that need next to no memory."""
 
-from __future__ import annotations
-
 import mmap
 import sys
 from dataclasses import replace

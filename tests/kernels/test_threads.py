@@ -1,7 +1,5 @@
 """However many threads work, and whoever calls them, the bits are the same; after a fork, too."""
 
-from __future__ import annotations
-
 import faulthandler
 import multiprocessing
 import subprocess

@@ -3,8 +3,6 @@
 Without a GPU the programs run in Triton's interpreter, and are compiled for a GPU without running there.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -21,6 +19,7 @@ from splinework.errors import ConfigError, ShapeError
 from splinework.kernels import BACKENDS, EdgeParameters, dispatch
 from splinework.nn.network import KAN
 from tests.contracts.cases import normal, relative_distance
+from tests.families import pairwise
 from tests.kernels.cases import (
     EXTRAPOLATIONS,
     KNOTS,
@@ -30,7 +29,6 @@ from tests.kernels.cases import (
     Problem,
     absolute_rows,
     magnitudes,
-    pairwise,
     problem,
     spline_of,
     sums_and_gradients,

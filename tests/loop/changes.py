@@ -1,7 +1,5 @@
 """Which files differ from a commit, those that git does not know yet among them."""
 
-from __future__ import annotations
-
 import subprocess
 
 from tests.loop.parts import ROOT

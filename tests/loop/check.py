@@ -5,8 +5,6 @@ Types and layers are checked beside the tests: mypy takes from one second to for
 Run: python -m tests.loop.check [--base COMMIT] [--budget SECONDS] [--workers N]
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import subprocess

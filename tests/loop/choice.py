@@ -1,7 +1,5 @@
 """Which tests a change calls for, the likeliest to fail first."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path

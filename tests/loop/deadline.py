@@ -1,7 +1,5 @@
 """A plugin of pytest: no test is started after `--deadline` seconds; how many were not is said at the end."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -3,8 +3,6 @@
 A name that a package hands out (`sw.fit`, `from splinework.train import Roughness`) leads to the module that holds it.
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from functools import cache

@@ -4,8 +4,6 @@ Run with `-p tests.loop.journal --journal FILE`. A line of the file is a test: i
 (by the time of its start) and the seconds from there to the test's end, so that a session that was killed still has a duration.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Run: python -m tests.loop.parts [PART ...]   prints the paths that pytest takes
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -5,8 +5,6 @@ a change of the sources runs everything again, a change of one part's test runs 
 Run: python -m tests.loop.whole [--workers N] [PART ...]
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import os

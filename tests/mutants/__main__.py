@@ -7,8 +7,6 @@ mutant and its tests stay the same, byte by byte.
 Run: python -m tests.mutants [--file PATH …] [--count 240] [--seed 0] [--survivors]
 """
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import hashlib

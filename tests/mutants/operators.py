@@ -3,8 +3,6 @@
 Texts for people, types, imports and refusals' messages are left alone: an edit there changes no number.
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass

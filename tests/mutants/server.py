@@ -4,8 +4,6 @@ A process loads the library and its tests once and forks a child for each mutant
 For a mutant outside of functions, or in one that runs while the library is loaded, the library is loaded anew.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.abc
 import importlib.machinery

@@ -1,7 +1,5 @@
 """Which statement of a file a test reaches, and a mutant's text in the place of functions that are loaded already."""
 
-from __future__ import annotations
-
 import ast
 import gc
 import inspect

@@ -16,6 +16,7 @@ from splinework.nn.convolution import PADDING_MODES, KANConv2d
 from splinework.nn.layer import KANLayer
 from splinework.splines.bases import Chebyshev
 from tests.contracts.cases import normal, relative_distance, seeded
+from tests.families import pairwise
 from tests.nn.convolution_cases import DOUBLE, KINDS, conv_of, image
 
 TORCHS = {1: nn.Conv1d, 2: nn.Conv2d}
@@ -38,27 +39,7 @@ FACTORS: dict[str, list[Any]] = {
 }
 
 
-def pairwise() -> list[dict[str, Any]]:
-    """Few cases in which every pair of values of two options meets, but for those that contradict each other."""
-    names = list(FACTORS)
-    draw = np.random.default_rng(0)
-    possible = lambda case: not (case.get("padding") == "same" and case.get("stride") == 2)  # noqa: E731
-    left = {
-        ((a, u), (b, v))
-        for a, b in itertools.combinations(names, 2)
-        for u, v in itertools.product(FACTORS[a], FACTORS[b])
-        if possible({a: u, b: v})
-    }
-    cases = []
-    while left:
-        drawn = [{name: FACTORS[name][draw.integers(len(FACTORS[name]))] for name in names} for _ in range(60)]
-        drawn += [dict(drawn[0], **dict(min(left, key=str)))]
-        met = [set(itertools.combinations(case.items(), 2)) & left if possible(case) else set() for case in drawn]
-        most = max(range(len(drawn)), key=lambda n: len(met[n]))
-        if met[most]:
-            cases.append(drawn[most])
-            left -= met[most]
-    return cases
+PAIRWISE = pairwise(FACTORS, lambda case: not (case.get("padding") == "same" and case.get("stride") == 2))
 
 
 def explicit(layer: Any, x: Tensor) -> Tensor:
@@ -86,7 +67,7 @@ def explicit(layer: Any, x: Tensor) -> Tensor:
 # --------------------------------------------------------------------------------------------- the sum over patches
 
 
-@pytest.mark.parametrize("case", pairwise(), ids=lambda case: "-".join(map(str, case.values())))
+@pytest.mark.parametrize("case", PAIRWISE, ids=lambda case: "-".join(map(str, case.values())))
 def test_a_convolution_is_the_sum_over_patches(case):
     options = dict(case)
     dimensions, batch = options.pop("dimensions"), options.pop("batch")
@@ -100,7 +81,7 @@ def test_a_convolution_is_the_sum_over_patches(case):
 
 
 def test_every_pair_of_options_meets():
-    assert 12 <= len(pairwise()) <= 60
+    assert 12 <= len(PAIRWISE) <= 60
 
 
 @pytest.mark.parametrize(

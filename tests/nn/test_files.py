@@ -1,7 +1,5 @@
 """Files and folders: whole or not at all, whatever ends the writing."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Calls without a graph keep addresses between calls: whatever changes in a network, the next call follows it."""
 
-from __future__ import annotations
-
 import copy
 import pickle
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What the tests of the report share: networks, histories and tables to report on, and a strict reader of pages."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 

@@ -1,7 +1,5 @@
 """Laws of the report on formulas: what is known of them is shown, what is not is left out, a refusal comes first."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import unquote
 

@@ -1,7 +1,5 @@
 """Laws of the answer that a page begins with: baselines on the same rows, what a formula explains, rows that are off."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Laws of the report of axioms and of models in frames: every verdict is there, and nothing that was not looked at."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Laws of the page in a browser: silent, offline, quick to use by keyboard and on a small screen, and blind to hostile names."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Laws of the page of a classifier and of its scores: every figure is that of the model on the rows that are shown."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Laws of the model inside a page: it computes what the model computes, edge by edge, and its terms add up."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 

@@ -1,7 +1,5 @@
 """Laws of typeset formulas: well-formed, constants rounded, and names are never markup."""
 
-from __future__ import annotations
-
 import xml.etree.ElementTree as ET
 
 import pytest

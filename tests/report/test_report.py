@@ -1,7 +1,5 @@
 """Laws of the report: valid HTML that needs nothing else, trusts no name, is written whole or not at all."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Laws of the scripts of a page: modules that join without clashes, and none that could execute what it is given."""
 
-from __future__ import annotations
-
 import json
 import re
 from importlib.resources import files

@@ -1,7 +1,5 @@
 """An experiment of two parameters that takes no time, for the laws of the framework."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar

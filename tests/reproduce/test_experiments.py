@@ -1,7 +1,5 @@
 """Laws of every experiment: its recipe is well-formed, what it makes of no, some and all results holds, and a small cell runs."""
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import FrozenInstanceError, fields, is_dataclass

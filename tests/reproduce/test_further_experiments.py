@@ -57,9 +57,9 @@ SLOW = {
     "conserved-quantities": {"system": "oscillator", "points": 100, "seed": 0},
     "interpretability-toys": {"toy": "quotient", "method": "paper", "seed": 0, "rows": 100, "weight": 1e-2, "steps": 5},
     "multiplication-nodes": {"task": "scores", "seed": 0},
-    "constitutive-laws": {"stress": "P12", "seed": 0, "rows": 300, "budget": 20},
+    "constitutive-laws": {"stress": "P12", "seed": 0, "rows": 300, "effort": 20},
     "hello-world": {"method": "ours", "seed": 0},
-    "hidden-symmetry": {"seed": 0, "points": 100, "budget": 20},
+    "hidden-symmetry": {"seed": 0, "points": 100, "effort": 20},
     "knots": {"model": "formulas", "seed": 0},
     "tree-converter": {"tree": "pairs", "seed": 0, "rows": 400},
 }
@@ -115,7 +115,6 @@ def test_of_equal_boundaries_the_shortest_is_taken():
     ("form", "text"),
     [
         pytest.param(lambda e, l: 1 - np.abs(e) * l, "-1*abs(e)*l +1", marks=pytest.mark.slow),
-        pytest.param(lambda e, l: e + np.exp(l) - 2 * e * l, "+1*e +1*exp(l) -2*e*l", marks=pytest.mark.slow),
         pytest.param(lambda e, l: 2 - e**2 - l, "-1*e**2 -1*l +2", marks=pytest.mark.slow),
     ],
 )

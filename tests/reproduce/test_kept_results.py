@@ -1,7 +1,5 @@
 """The pages of experiments are those of the kept results, and the kept results are whole."""
 
-from __future__ import annotations
-
 from docs import reproduce_pages
 from tests.families import every
 

@@ -1,7 +1,5 @@
 """The multilayer perceptron: it learns, it is decided by its generator, and it leaves the world as it was."""
 
-from __future__ import annotations
-
 import copy
 
 import pytest

@@ -1,7 +1,5 @@
 """Laws of the framework: what is done stays, results of other versions are told apart, an interrupt loses one cell."""
 
-from __future__ import annotations
-
 import json
 import signal
 from dataclasses import replace
@@ -15,8 +13,7 @@ import splinework as sw
 from splinework.cli import main
 from splinework.errors import ConfigError, FileError
 from splinework.reproduce import ComparisonRow, experiment_names, recipe, registry, running, store
-from splinework.reproduce.environment import environment
-from splinework.reproduce.store import ResultStore
+from splinework.reproduce.store import ResultStore, environment
 from splinework.reproduce.tables import row_checks
 from tests.reproduce.sample import Squares
 

@@ -1,7 +1,5 @@
 """Cones of coefficients: what they hold has its shape, what is nearest is nearest, and what has the shape stays."""
 
-from __future__ import annotations
-
 import copy
 
 import numpy as np

@@ -3,8 +3,6 @@
 Exit codes and error handling are in `exits`, the options of all commands in `shared`.
 """
 
-from __future__ import annotations
-
 import click
 
 from splinework.cli.frame import CommandGroup

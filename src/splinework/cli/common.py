@@ -1,7 +1,5 @@
 """The options that several commands have, each with one name, one type and one meaning; the defaults may differ."""
 
-from __future__ import annotations
-
 import math
 import os
 from typing import Any, Final

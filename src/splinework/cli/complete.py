@@ -1,7 +1,5 @@
 """Completions for a shell: files, and the names of the columns of the table that was named."""
 
-from __future__ import annotations
-
 import csv
 import re
 from pathlib import Path

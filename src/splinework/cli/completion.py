@@ -1,7 +1,5 @@
 """`splinework completion`: the script with which a shell completes commands, options, files and the columns of a table."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import click

@@ -4,8 +4,6 @@ A key is an option without its dashes, such as `budget` or `test-fraction` (`tes
 `data`. Keys at the top are for whichever command reads the file; those of a table `[fit]` are for that command alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

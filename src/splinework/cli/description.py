@@ -1,7 +1,5 @@
 """A fitted model in words and numbers: its shape, columns, edges with their curves, and formulas."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 

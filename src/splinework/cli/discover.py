@@ -1,7 +1,5 @@
 """`splinework discover`: a table to the law behind it, or the word that there is none."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import click

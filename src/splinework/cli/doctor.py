@@ -1,7 +1,5 @@
 """`splinework doctor`: what is installed, what the machine offers, and how to get what is missing."""
 
-from __future__ import annotations
-
 import os
 import platform
 import sys

@@ -8,8 +8,6 @@
 - 141: output pipe closed by the reader, as `head` does
 """
 
-from __future__ import annotations
-
 import atexit
 import io
 import os

@@ -1,7 +1,5 @@
 """`splinework export`: a model as a file for other programs and languages."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final, Literal

@@ -1,7 +1,5 @@
 """`splinework fit`: a table to formulas, a model and a report."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 

@@ -3,8 +3,6 @@
 So `splinework --help` loads no command, and no command loads what another one needs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any

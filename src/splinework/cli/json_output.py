@@ -1,7 +1,5 @@
 """Output for programs: standard JSON, and numbers that it can represent."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence

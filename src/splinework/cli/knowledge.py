@@ -1,7 +1,5 @@
 """Axioms of `fit`: `--axiom`, `--axioms` and `--monotone`, read before any work; and their statuses at the end."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar

@@ -16,8 +16,6 @@ option takes `A,B` and may be given several times. `| None` stands for what was 
 in `common`.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence

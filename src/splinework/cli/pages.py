@@ -1,7 +1,5 @@
 """The page about a fitted model: of itself, or of how it does on the rows of a table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The options that every command has: `--config`, `--print-config`, `--debug`, and `--version` of the program."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final, TypeVar

@@ -1,7 +1,5 @@
 """All synthetic sets by name. Names with a colon are members of a family, such as `feynman:I.6.2` or `nguyen:7`."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from splinework.data.designs import DESIGNS

@@ -3,8 +3,6 @@
 Model-based (active learning) designs are in `splinework.knowledge.teach`.
 """
 
-from __future__ import annotations
-
 import inspect
 import math
 import warnings

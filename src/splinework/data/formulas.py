@@ -1,7 +1,5 @@
 """`FormulaSet`: a set whose target is a formula of its inputs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, final

@@ -1,7 +1,5 @@
 """Recipes of inputs: name, range, unit and distribution, and the dependence between inputs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`Marginals`: a design that resamples given rows, such as those of a table of real inputs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final

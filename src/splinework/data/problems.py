@@ -1,7 +1,5 @@
 """The problems of `synthetic` as recipes: the rows of `BenchmarkProblem.sample` with units, ground truth and data card."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property

@@ -4,8 +4,6 @@ Derivatives are symbolic and enclosed by interval arithmetic on a partition of t
 interactions follow from the expression tree. The statements are sound (up to rounding) but not complete.
 """
 
-from __future__ import annotations
-
 import ast
 import math
 from collections.abc import Collection, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Random formulas from a grammar, filtered for well-posed problems."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

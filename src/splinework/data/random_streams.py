@@ -3,8 +3,6 @@
 So inputs do not depend on the noise, and rows do not depend on the partition into blocks.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

@@ -3,8 +3,6 @@
 A recipe defines its rows without noise; `draw` returns all rows, `blocks` yields them block by block, bit-identical.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -4,8 +4,6 @@ A recipe is a frozen dataclass whose fields are numbers, strings, tuples of thes
 the types of the fields; nothing is executed.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterable, Mapping

@@ -4,8 +4,6 @@ The paper specifies neither the ranges nor the value of `ellipj`. Here it is sn,
 are real parts, Re Y_l^m = N P_l^m(cos polar) cos(m azimuth), including inactive arguments.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Formulas with one known structure each, for testing structure detection; `pure_noise` has none."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from splinework.data.formulas import FormulaSet

@@ -6,8 +6,6 @@ Korns (2011, doi 10.1007/978-1-4614-1770-5_8) as collected by McDermott et al. 2
 the ranges are restricted to where divisions, roots and logarithms are defined.
 """
 
-from __future__ import annotations
-
 import csv
 from functools import cache
 from importlib.resources import files

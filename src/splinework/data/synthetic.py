@@ -6,8 +6,6 @@ Tegmark 2020), in the 27 dimensionless forms of the paper's Table 2 or in the fu
 function is computed from its text by `Expression`.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace

@@ -3,8 +3,6 @@
 Every folder in use is locked; the system releases the lock of a process that dies. So a folder without a lock is left over.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

@@ -4,8 +4,6 @@ A file holds JSON or TOML. The annotations of a dataclass are its schema, and `t
 no number for a boolean, no unknown field. So the values that are read have the types that the rest of the library expects.
 """
 
-from __future__ import annotations
-
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass

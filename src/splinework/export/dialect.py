@@ -10,7 +10,6 @@ class Dialect(ABC):
 
     Attributes:
         language: `c` or `js`, as in `splinework.formula.functions`.
-        prefix: Prefix of every name.
         const: Start of the declaration of a constant number.
         var: Start of the declaration of a variable number.
         whole: Start of the declaration of a variable integer.

@@ -27,7 +27,6 @@ class BasisFamily:
     """The distinct grids of one basis, in all layers that use it.
 
     Attributes:
-        basis: The basis.
         number: Number of the family, from 1.
         clamped: Whether the functions are only evaluated in the domain; then cells beyond it are omitted.
         points: For each grid, the ends of the cells (B-splines) or the ends of the domain.

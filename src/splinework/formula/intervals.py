@@ -128,7 +128,7 @@ def squared(a: Interval) -> Interval:
     holds_zero = (a.lo <= 0) & (a.hi >= 0)
     lo = np.where(holds_zero, 0.0, np.maximum(down(np.minimum(low, high)), 0))
     most = np.maximum(low, high)
-    return Interval(lo, np.where(most == 0, 0.0, up(most)))
+    return Interval(lo, np.where((a.lo == 0) & (a.hi == 0), 0.0, up(most)))  # what underflows is more than zero
 
 
 def reciprocal(a: Interval) -> Interval:

@@ -30,7 +30,6 @@ class Examples:
         held_x: Held-out rows, on which all figures are computed.
         held_y: Targets of the held-out rows.
         task: `regression` or `classification`.
-        classes: Names of the classes.
         notes: Sentences on how the rows were split.
     """
 

@@ -28,7 +28,6 @@ class ReportCheck:
     Attributes:
         what: Name of the check, such as `simulation in iverilog`.
         result: Result in words, such as `0 of 100 000 vectors differ`.
-        passed: Whether the check passed.
     """
 
     what: str
@@ -49,7 +48,6 @@ class ReportTable:
     """A table of numbers and text.
 
     Attributes:
-        caption: Caption of the table.
         head: Headings of the columns.
         rows: Texts and numbers; None is a dash.
     """

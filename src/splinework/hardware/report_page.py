@@ -82,7 +82,6 @@ class FigureFormat:
     """The presentation of a figure.
 
     Attributes:
-        label: Label of the figure.
         unit: Unit behind the number; `%` shows a share, SI units get a prefix.
         how: How the figure was obtained.
         card: Whether it is a key figure.

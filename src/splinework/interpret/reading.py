@@ -25,7 +25,6 @@ class EdgeParts:
     """One edge at given rows, in network units: `output = base + spline + function`, each `(B,)`.
 
     Attributes:
-        input: Input of the edge.
         base: Contribution of the base function, `w_b b(x)`.
         spline: Contribution of the spline, `w_s Σ_m c_m B_m(x)`.
         function: Value of the function that an edge is in place of both; zero for an edge of the layer's splines.

@@ -21,7 +21,6 @@ class Line:
 
     Attributes:
         x: Places, increasing.
-        y: Values.
         band: Lower and upper ends at the places, or None.
         kind: CSS class.
         points: Whether to mark the points.

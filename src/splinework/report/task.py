@@ -17,7 +17,6 @@ class InputColumn:
     """A column of the user's table as inputs of the model.
 
     Attributes:
-        name: Its name.
         places: Indices of the model's inputs that encode it; none for a column that the model does not use.
         levels: Label and inputs of every level; empty for numbers.
         missing: Inputs of a missing number; None where there were no missing ones.

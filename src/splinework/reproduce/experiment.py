@@ -69,7 +69,6 @@ class ComparisonRow:
     """A row of the table of an experiment: published | the paper's method here | our default | the rival.
 
     Attributes:
-        name: Name of the row.
         measure: Name of the quantity, such as `test RMSE`.
         published: Published value: a number, or a text that is shown as it is; None if there is none.
         paper: Value of the paper's own method here.

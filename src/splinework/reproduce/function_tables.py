@@ -24,7 +24,6 @@ class PublishedFunction:
     """A row of a table of the paper.
 
     Attributes:
-        name: Name of the function.
         smallest: Smallest pruned shape with a test RMSE below 0.01.
         smallest_error: Its test RMSE; None if the table does not have it.
         best: Best pruned shape.

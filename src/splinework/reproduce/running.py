@@ -49,7 +49,6 @@ class ExperimentResult:
     """The table, the checks and the results of an experiment.
 
     Attributes:
-        name: Name of the experiment.
         scale: `quick` or `full`.
         version: Version of the package and of the experiment.
         rows: The table.
@@ -103,7 +102,6 @@ class ExperimentStatus:
     """How far an experiment is in a folder.
 
     Attributes:
-        name: Name.
         title: Title with the place in the paper.
         minutes: Process time in minutes, quick and full.
         done: Cells that have a result, quick and full.

@@ -1,7 +1,5 @@
 """Partial differential equations: each reference against another method, its own refinement, and its equation."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy.integrate import quad

@@ -1,7 +1,5 @@
 """Trajectories are those of closed forms and conserve what they must; derivatives are exact; what blows up says where."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Chains of atoms obey their mobility edges; stresses are those of tensors; knots are numbers."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

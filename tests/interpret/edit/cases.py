@@ -1,7 +1,5 @@
 """The models and data that the laws of editing run over, and what least squares allows by scipy."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

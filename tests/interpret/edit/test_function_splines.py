@@ -1,7 +1,5 @@
 """`to_splines`: functions on edges become splines of the same values, in units that a later fit keeps."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """Models with hard axioms built in, and rows to look at them."""
 
-from __future__ import annotations
-
 import torch
 
 import splinework as sw

@@ -1,7 +1,5 @@
 """Hard axioms: true for every value of a model's numbers, at random and at awkward points, in both precisions."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

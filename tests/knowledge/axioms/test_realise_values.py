@@ -1,7 +1,5 @@
 """Hard axioms on structure, values and units; names of columns; what cannot be built is refused."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -59,7 +59,6 @@ INEQUALITIES = {
     "u < 1 when 0.7 < y < 1.5 and x >= y": torch.where((y >= 0.7) & (y <= 1.5) & (x >= y), (u - 1).clamp_min(0), 0.0),
     "u = 1 when u_x > 2": torch.where(u_x >= 2, u - 1, 0.0),
 }
-every_statement = pytest.mark.parametrize(("text", "truth"), [*EQUATIONS.items(), *INEQUALITIES.items()], ids=str)
 
 
 @every("text", [*EQUATIONS, *INEQUALITIES])

@@ -1,7 +1,5 @@
 """The mean of networks is their mean, and keeps what all of them are."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

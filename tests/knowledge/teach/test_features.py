@@ -1,7 +1,5 @@
 """Features before a network: part of the model in every fit, call, file and export."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

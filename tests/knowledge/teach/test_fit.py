@@ -1,7 +1,5 @@
 """`sw.fit` with axioms: they hold in what comes out, the fit is as good as one without, and nonsense is refused first."""
 
-from __future__ import annotations
-
 import math
 import warnings
 

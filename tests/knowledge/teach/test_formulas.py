@@ -1,7 +1,5 @@
 """Laws of formulas of models with axioms: what is offered fulfils the hard ones, and says how that is known."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import sympy

@@ -1,7 +1,5 @@
 """Laws of `solve_equations`: what is stated is solved, unknowns are found, and what cannot be solved is refused by name."""
 
-from __future__ import annotations
-
 import math
 import re
 import runpy

@@ -1,7 +1,5 @@
 """Laws of the ansatz: what is given at boundaries holds for every network, and what contradicts itself is refused."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

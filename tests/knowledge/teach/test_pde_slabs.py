@@ -1,7 +1,5 @@
 """Laws of slabs: each begins with exactly what the one before ends with, and steep solutions are found from a few cells."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Derivatives through frames and composite models: nested autograd's numbers, for every function of a formula."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest

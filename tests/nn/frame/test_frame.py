@@ -1,7 +1,5 @@
 """Formulas, regions and framed networks: equal to NumPy, zero on boundaries, the same after save and load."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the tests of the editor share: small models with rows, sessions of them, and scripts that are run."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

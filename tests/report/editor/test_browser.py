@@ -1,7 +1,5 @@
 """The editor in Chromium, as a user works in it: from `splinework open` to a saved model and the script that makes it."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """The server of the editor: who is refused, what requests are answered, and that it closes."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import socket

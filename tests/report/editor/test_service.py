@@ -1,7 +1,5 @@
 """What the page is told: the state, suggestions, previews, comparisons, and a refit in the background."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Sessions of edits: undoing is exact, the script gives the same model, and what is refused changes nothing."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

@@ -1,7 +1,5 @@
 """The editor in a notebook: messages are answered as requests are, and the front end is the same."""
 
-from __future__ import annotations
-
 import sys
 from functools import partial
 

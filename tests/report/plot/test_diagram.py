@@ -1,7 +1,5 @@
 """Laws of the network diagram: what is drawn is the network, and drawing leaves no trace."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import subprocess

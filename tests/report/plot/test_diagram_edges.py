@@ -1,7 +1,5 @@
 """Laws of what the diagram shows of edges: their metric, which of many have curves, and functions with their names."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Laws of pictures of models in frames: what is drawn is the network on what it sees."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

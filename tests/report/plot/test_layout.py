@@ -1,7 +1,5 @@
 """Laws of the places: blocks in a row keep order and distance, and move no further than they must."""
 
-from __future__ import annotations
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st

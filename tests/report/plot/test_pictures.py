@@ -1,7 +1,5 @@
 """Laws of the smaller pictures: what they show is what they were given, and wrong input is refused."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Laws of figures inside a page: well-formed, the same each time, nothing from outside, nothing twice."""
 
-from __future__ import annotations
-
 import re
 import xml.etree.ElementTree as ET
 

@@ -4,8 +4,6 @@ The shared parts are in `options` (command-line options), `rows` (from a table t
 folder and the output).
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import click

@@ -1,7 +1,5 @@
 """`splinework hardware analog`: a fitted model as circuits for an analogue array."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """`splinework hardware check`: an artefact's files compared with its golden model."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from splinework.cli import common

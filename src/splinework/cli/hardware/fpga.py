@@ -1,7 +1,5 @@
 """`splinework hardware fpga`: a fitted model as a circuit for an FPGA."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal

@@ -1,7 +1,5 @@
 """`splinework hardware mcu`: a fitted model as C99 for a microcontroller."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal

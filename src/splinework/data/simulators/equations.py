@@ -4,8 +4,6 @@ The settings of Burgers, Allen-Cahn and Helmholtz are those of the literature on
 Every reference solution states its error.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import lru_cache

@@ -5,8 +5,6 @@ inverse participation ratio `I = Σ |ψ|⁴` by D = -log I / log N: extended sta
 states with 0.4 < D < 0.7 are dropped.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

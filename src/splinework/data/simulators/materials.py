@@ -4,8 +4,6 @@ Linear elasticity: P = λ tr(ε) I + 2 μ ε with ε = (F + Fᵀ)/2 - I. Neo-Hoo
 F = I + U(-1, 1)·0.2, as in KAN 2.0 (Liu et al. 2024, arXiv 2408.10205; pykan, tutorial Physics 4A).
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from splinework.data.formulas import FormulaSet

@@ -1,7 +1,5 @@
 """Ordinary differential equations given by formulas: states along trajectories, and their exact derivatives."""
 
-from __future__ import annotations
-
 import ast
 import math
 from collections.abc import Iterator, Mapping

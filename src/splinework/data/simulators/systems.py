@@ -1,7 +1,5 @@
 """Well-known ordinary differential equations by name, with typical parameters and initial values."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Final
 

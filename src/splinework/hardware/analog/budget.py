@@ -87,7 +87,6 @@ class AnalogArea:
         transistors: Area of transistors, `overhead · Σ (W/L) L²`.
         floating_gates: Area of floating gates, `cells · cell_area` and two capacitors `C_T / density` for each pair or bump.
         amplifiers: Area of the amplifiers, one per node.
-        total: Total area.
     """
 
     cells: int

@@ -27,12 +27,10 @@ class GoldenNeuron:
     Attributes:
         layer: Index of its layer.
         node: Index within the layer.
-        module: Name of its module.
         inputs: Inputs with edges, ascending.
         formats: Formats of these inputs.
         tables: Golden table of each of these inputs, indexed by the code's bits as an unsigned number.
         care: Flags of their reachable codes, indexed likewise.
-        bias: Golden bias.
         guard: Number of bits that rounding drops.
         format: Format of the output.
     """

@@ -78,7 +78,6 @@ class Estimate:
     """The estimated resources of a design.
 
     Attributes:
-        technology: Name of the technology.
         luts: Area in the unit of the technology.
         unit: `LUTs`, or `NAND2 equivalents` for ASICs.
         flipflops: Number of flip-flops.

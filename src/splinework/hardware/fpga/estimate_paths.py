@@ -19,7 +19,6 @@ class TimingPath:
         start: Clock-to-output and setup of registers.
         lookups: Number of LUTs.
         beyond: Number of function inputs beyond those of a LUT.
-        adders: Number of adders.
         carry_bits: Number of bits of their carry chains.
         size: Logarithmic size of the circuit, log2(LUTs + flip-flops): routing is longer in larger circuits.
     """

@@ -48,7 +48,6 @@ class FpgaVerification:
         neurons: Number of neurons of the network.
         wiring: Whether the wires between neurons, the latency and the handshake were proved correct.
         proof: Whether proofs were requested.
-        latency_cycles: Latency in cycles.
         limits: Limits of the verification, one sentence each.
         failures: The first failures of each kind.
         tools: Programs and their versions.

@@ -41,7 +41,6 @@ class Proof:
     """The outcome of the proof of one neuron.
 
     Attributes:
-        module: Name of its module.
         layer: Index of its layer.
         node: Index within the layer.
         proven: Whether it equals the golden neuron for all reachable codes.

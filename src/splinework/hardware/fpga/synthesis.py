@@ -44,7 +44,6 @@ class Synthesis:
 
     Attributes:
         top: Name of the top module.
-        technology: Name of the technology.
         title: Description of the technology.
         luts: Number of LUT cells, in `unit`.
         unit: `LUTs`, or `NAND2 equivalents` for ASICs.

@@ -32,7 +32,6 @@ class McuCost:
     """The cost of a function on a processor.
 
     Attributes:
-        processor: Name of the processor.
         instructions: Mean number of instructions per call.
         flash: Bytes of code and constants, including linked library code.
         ram: Bytes of static variables.

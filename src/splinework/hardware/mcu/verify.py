@@ -37,7 +37,6 @@ class ProcessorRun:
     """The comparison on one processor.
 
     Attributes:
-        processor: Name of the processor.
         vectors: Number of compared rows.
         mismatches: Number of rows whose sums or class differ from the golden model.
         quantised: Number of values passed through the quantiser, if there is one.

@@ -1,7 +1,5 @@
 """`find_structure`: the structure of a callable or of rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 

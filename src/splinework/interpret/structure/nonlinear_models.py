@@ -4,8 +4,6 @@ Both are fitted by the Gauss–Newton method, the second by variable projection 
 polynomials of growing degree that start from the fit of the degree before.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

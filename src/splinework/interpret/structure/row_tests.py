@@ -39,7 +39,6 @@ class RowTests(StructureTests):
 
     Attributes:
         names: Names of the columns.
-        problem: The rows.
         level: The probability at which a structure that holds is rejected.
         tolerance: The largest effect that counts as none.
         least: The least error of all models so far, on rows left out.

@@ -39,8 +39,6 @@ class ConflictContext:
     """The properties of the model that conflict rules use.
 
     Attributes:
-        input_names: Names of the inputs.
-        output_names: Names of the outputs.
         extrapolation: How edges continue outside their grid.
         box: Ranges of the inputs that the grids cover; None if not known yet.
         read_unit: Parser of units.

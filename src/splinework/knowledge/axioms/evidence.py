@@ -37,7 +37,6 @@ class SuggestedAxiom:
     """An axiom that the data support.
 
     Attributes:
-        axiom: The axiom.
         violation: Upper end of the 95 % credible interval of its violation: root mean square, in standard deviations of the
             function.
         evidence: The same in a sentence.

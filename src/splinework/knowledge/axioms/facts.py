@@ -31,7 +31,6 @@ class Fact:
     """A property that an axiom states.
 
     Attributes:
-        axiom: The axiom.
         within: Where it holds, if that is not the domain of the axiom.
     """
 

@@ -43,7 +43,6 @@ class Relation:
     """A parsed relation with its conditions.
 
     Attributes:
-        text: The text.
         claim: The comparison that holds.
         conditions: The conditions under which it holds; empty if it holds everywhere.
     """

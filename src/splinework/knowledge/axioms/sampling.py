@@ -39,8 +39,6 @@ class PenaltyContext:
     """The names, box and points for which a penalty is constructed.
 
     Attributes:
-        input_names: Names of the inputs.
-        output_names: Names of the outputs.
         box: Ranges of the inputs that the model's grids cover, `(I, 2)`, in float64.
         spread: Standard deviation of each output, `(J,)`.
         centre: Mean of each output, `(J,)`.

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, final
 
 from splinework.knowledge.axioms.conflict import CONSTANT, IMPOSSIBLE, NOTE, Conflict, ConflictContext, listed
 from splinework.knowledge.axioms.facts import (
@@ -24,148 +25,49 @@ MAX_TERM: Final = 24
 """Ratios of two periods with a larger numerator or denominator count as irrational."""
 
 
-def opposite_slopes(first: SlopeSign, second: SlopeSign, context: ConflictContext) -> Conflict | None:
-    """Both signs of the slope along one input: constant in it."""
-    if first.input != second.input or first.sign == second.sign:
-        return None
-    return Conflict(
-        f"a function that neither falls nor rises along {first.input} does not depend on it",
-        "Keep one of them, give them domains that do not overlap, or remove the input.",
-        CONSTANT,
-    )
+@final
+@dataclass(frozen=True)
+class PairRule:
+    """Two facts a and b, in the context c, that conflict under a condition.
+
+    Attributes:
+        conflicts: The condition.
+        why: Why, as a format of a and b.
+        way_out: How to resolve it, as a format of a and b.
+        severity: How severe it is; of bounds that meet zero, a function of a and b.
+    """
+
+    conflicts: Callable[[Any, Any, ConflictContext], bool]
+    why: str
+    way_out: str
+    severity: str | Callable[[Any, Any], str] = CONSTANT
+
+    def __call__(self, a: Fact, b: Fact, c: ConflictContext) -> Conflict | None:
+        if not self.conflicts(a, b, c):
+            return None
+        severity = self.severity if isinstance(self.severity, str) else self.severity(a, b)
+        return Conflict(self.why.format(a=a, b=b), self.way_out.format(a=a, b=b), severity)
 
 
-def slope_period(first: SlopeSign, second: Periodicity, context: ConflictContext) -> Conflict | None:
-    """A monotone and periodic function: constant along the input."""
-    if first.input != second.input or not context.covers(first, first.input, second.period):
-        return None
-    return Conflict(
-        f"a function that never {first.forbidden} along {first.input} and is the same after {second.period:g} does not depend on "
-        "it",
-        f"Keep one of them, or let {first.word} hold on a part of the period, domain={{{first.input!r}: (low, high)}}.",
-        CONSTANT,
-    )
+def _all_zero(a: Fact, b: ValueBounds) -> str:
+    """Both signs of a function within bounds on one side of zero: zero everywhere, where the bounds have it."""
+    return CONSTANT if 0 in (b.low, b.high) else IMPOSSIBLE
 
 
-def slope_mirror(first: SlopeSign, second: Parity, context: ConflictContext) -> Conflict | None:
-    """A monotone and even function: constant around the centre."""
-    if first.input != second.input or second.sign < 0 or not context.surrounds(first, first.input, second.centre):
-        return None
-    return Conflict(
-        f"a function that is the same on both sides of {first.input} = {second.centre:g} and never {first.forbidden} does not "
-        f"depend on {first.input} around it",
-        f"Keep one of them, or let {first.word} hold on one side, domain={{{first.input!r}: ({second.centre:g}, inf)}}.",
-        CONSTANT,
-    )
-
-
-def opposite_bends(first: CurvatureSign, second: CurvatureSign, context: ConflictContext) -> Conflict | None:
-    """Both signs of the second derivative: linear along the input."""
-    if first.input != second.input or first.sign == second.sign:
-        return None
-    return Conflict(
-        f"a function that is convex and concave along {first.input} must be linear in it",
-        "Keep both if a straight line is intended.",
-        NOTE,
-    )
-
-
-def bend_period(first: CurvatureSign, second: Periodicity, context: ConflictContext) -> Conflict | None:
-    """A convex or concave periodic function: constant along the input."""
-    if first.input != second.input or not context.covers(first, first.input, second.period):
-        return None
-    return Conflict(
-        f"a smooth function that is {first.word} along {first.input} and the same after {second.period:g} does not depend on it",
-        f"Keep one of them, or let {first.word} hold on a part of the period, domain={{{first.input!r}: (low, high)}}.",
-        CONSTANT,
-    )
-
-
-def opposite_mirrors(first: Parity, second: Parity, context: ConflictContext) -> Conflict | None:
-    """Even and odd about one centre: zero everywhere."""
-    if first.input != second.input or first.centre != second.centre or first.sign == second.sign:
-        return None
-    return Conflict(
-        f"a function that is even and odd about {first.input} = {first.centre:g} is zero everywhere",
-        "Keep the one that is true.",
-        CONSTANT,
-    )
-
-
-def mirror_values(first: Parity, second: ValueBounds, context: ConflictContext) -> Conflict | None:
-    """An odd function that is bounded away from one sign."""
-    if first.sign > 0 or second.low < 0 < second.high or not context.surrounds(second, first.input, first.centre):
-        return None
-    return Conflict(
-        f"an odd function is zero at {first.input} = {first.centre:g} and has on one side of it the opposite of what it has on "
-        f"the other, so no value of it lies {second.range_text} unless all are zero",
-        "Drop one of them, or make it odd about an offset: fit the output less that.",
-        CONSTANT if 0 in (second.low, second.high) else IMPOSSIBLE,
-    )
-
-
-def mirror_bend(first: Parity, second: CurvatureSign, context: ConflictContext) -> Conflict | None:
-    """An odd function that is convex or concave around its centre: linear."""
-    if first.sign > 0 or first.input != second.input or not context.surrounds(second, first.input, first.centre):
-        return None
-    return Conflict(
-        f"a function that is odd about {first.input} = {first.centre:g} and {second.word} around it must be linear there",
-        f"Let {second.word} hold on one side, domain={{{first.input!r}: ({first.centre:g}, inf)}}.",
-        NOTE,
-    )
-
-
-def two_periods(first: Periodicity, second: Periodicity, context: ConflictContext) -> Conflict | None:
-    """Two incommensurable periods: constant along the input."""
-    if first.input != second.input or first.period == second.period:
-        return None
-    ratio = first.period / second.period
+def _incommensurable(a: Periodicity, b: Periodicity, c: ConflictContext) -> bool:
+    ratio = a.period / b.period
     near = Fraction(ratio).limit_denominator(MAX_TERM)
-    if near > 0 and abs(ratio - float(near)) < 1e-9 * ratio and max(near.numerator, near.denominator) <= MAX_TERM:
-        return None
-    return Conflict(
-        f"a function with the periods {first.period:g} and {second.period:g} along {first.input}, of which no small multiples "
-        "agree, does not depend on it",
-        "Keep one period; a sum of two oscillations has neither period.",
-        CONSTANT,
-    )
+    close = near > 0 and abs(ratio - float(near)) < 1e-9 * ratio
+    return a.input == b.input and not (close and max(near.numerator, near.denominator) <= MAX_TERM)
 
 
-def period_tail(first: Periodicity, second: TailBehaviour, context: ConflictContext) -> Conflict | None:
-    """A periodic function with an asymptote: constant along the input."""
-    if first.input != second.input:
-        return None
-    return Conflict(
-        f"a function with the period {first.period:g} along {first.input} does not become {second.kind} beyond the grid unless "
-        "it does not depend on it",
-        "Drop the asymptote; a periodic input has no tails.",
-        CONSTANT,
-    )
+def _unbounded(a: CurvatureSign, b: ValueBounds, c: ConflictContext) -> bool:
+    return a.domain == b.domain == "all" and math.isfinite(b.high if a.sign > 0 else b.low)
 
 
-def bend_values(first: CurvatureSign, second: ValueBounds, context: ConflictContext) -> Conflict | None:
-    """A function that is convex (concave) and bounded above (below) on the whole line: constant."""
-    limit = second.high if first.sign > 0 else second.low
-    if first.domain != "all" or second.domain != "all" or not math.isfinite(limit):
-        return None
-    side = "above" if first.sign > 0 else "below"
-    return Conflict(
-        f"a function that is {first.word} along {first.input} on the whole line and bounded {side} does not depend on it",
-        "Let one of them hold on the grid only, domain='grid'.",
-        CONSTANT,
-    )
-
-
-def bend_tail(first: CurvatureSign, second: TailBehaviour, context: ConflictContext) -> Conflict | None:
-    """A function that is convex or concave on the whole line and constant on both sides: constant."""
-    if first.input != second.input or first.domain != "all" or second.side != "both" or second.kind == "linear":
-        return None
-    return Conflict(
-        f"a function that is {first.word} along {first.input} on the whole line and constant on both sides does not depend "
-        "on it",
-        f"Let {first.word} hold on the grid only, domain='grid', or keep one side of the asymptote.",
-        CONSTANT,
-    )
+def _reflects(a: GroupInvariance, b: Parity, c: ConflictContext) -> bool:
+    alone = a.group == "rotation" or (a.group == "sign" and len(a.inputs) == 1)
+    return alone and b.sign < 0 and b.input in a.inputs and b.centre == 0 and len(a.vectors) <= 1
 
 
 def two_ranges(first: ValueBounds, second: ValueBounds, context: ConflictContext) -> Conflict | None:
@@ -178,16 +80,6 @@ def two_ranges(first: ValueBounds, second: ValueBounds, context: ConflictContext
     return Conflict(f"{left} {first.range_text} and {second.range_text}", "Correct one of the bounds.", severity)
 
 
-def tail_values(first: TailBehaviour, second: ValueBounds, context: ConflictContext) -> Conflict | None:
-    """A limit outside the bounds."""
-    if first.kind != "value" or second.domain != "all" or second.low <= first.value <= second.high:
-        return None
-    return Conflict(
-        f"it tends to {first.value:g} along {first.input}, which does not lie {second.range_text}",
-        "Correct the value, or let the bounds hold on the grid only.",
-    )
-
-
 def two_tails(first: TailBehaviour, second: TailBehaviour, context: ConflictContext) -> Conflict | None:
     """Two asymptotes on one side."""
     sides = {first.side, second.side} - {"both"}
@@ -195,11 +87,11 @@ def two_tails(first: TailBehaviour, second: TailBehaviour, context: ConflictCont
         return None
     if first.kind == second.kind and first.value == second.value:
         return None
-    value = first.value if first.kind == "value" else second.value
     if first.kind != second.kind:
+        tends, other = (first, second) if first.kind == "value" else (second, first)
         return Conflict(
-            f"a function that tends to {value:g} along {first.input} and is "
-            f"{first.kind if second.kind == 'value' else second.kind} beyond the grid equals {value:g} there",
+            f"a function that tends to {tends.value:g} along {first.input} and is {other.kind} beyond the grid equals "
+            f"{tends.value:g} there",
             "Keep one of them.",
             NOTE,
         )
@@ -220,30 +112,6 @@ def opposite_exchanges(first: ExchangeSymmetry, second: ExchangeSymmetry, contex
     )
 
 
-def exchange_values(first: ExchangeSymmetry, second: ValueBounds, context: ConflictContext) -> Conflict | None:
-    """An antisymmetric function that is bounded away from one sign."""
-    if first.sign > 0 or second.low < 0 < second.high or not (first.everywhere and second.everywhere):
-        return None
-    return Conflict(
-        f"a function that changes its sign when {first.among[0]} and {first.among[1]} are exchanged has values of both signs, so "
-        f"they do not lie {second.range_text} unless all are zero",
-        "Keep one of them; a positive quantity may be symmetric.",
-        CONSTANT if 0 in (second.low, second.high) else IMPOSSIBLE,
-    )
-
-
-def orbit_mirror(first: GroupInvariance, second: Parity, context: ConflictContext) -> Conflict | None:
-    """Invariant under the reflection of one input, and odd in it: zero everywhere."""
-    alone = first.group == "rotation" or (first.group == "sign" and len(first.inputs) == 1)
-    if not alone or second.sign > 0 or second.input not in first.inputs or second.centre != 0 or len(first.vectors) > 1:
-        return None
-    return Conflict(
-        f"mirroring {second.input} keeps the value and changes its sign, so it is zero everywhere",
-        "Keep the one that is true.",
-        CONSTANT,
-    )
-
-
 def orbit_separate(first: GroupInvariance, second: Separability, context: ConflictContext) -> Conflict | None:
     """Rotation invariant and without interaction: linear in the squared radius."""
     if first.group != "rotation" or len(first.vectors) > 1 or second.apart(first.inputs) is None:
@@ -257,24 +125,94 @@ def orbit_separate(first: GroupInvariance, second: Separability, context: Confli
 
 
 SHAPE_RULES: Final[dict[tuple[type[Fact], type[Fact]], Rule]] = {
-    (SlopeSign, SlopeSign): opposite_slopes,
-    (SlopeSign, Periodicity): slope_period,
-    (SlopeSign, Parity): slope_mirror,
-    (CurvatureSign, CurvatureSign): opposite_bends,
-    (CurvatureSign, Periodicity): bend_period,
-    (Parity, Parity): opposite_mirrors,
-    (Parity, ValueBounds): mirror_values,
-    (Parity, CurvatureSign): mirror_bend,
-    (Periodicity, Periodicity): two_periods,
-    (Periodicity, TailBehaviour): period_tail,
-    (CurvatureSign, ValueBounds): bend_values,
-    (CurvatureSign, TailBehaviour): bend_tail,
+    (SlopeSign, SlopeSign): PairRule(
+        lambda a, b, c: a.input == b.input and a.sign != b.sign,
+        "a function that neither falls nor rises along {a.input} does not depend on it",
+        "Keep one of them, give them domains that do not overlap, or remove the input.",
+    ),
+    (SlopeSign, Periodicity): PairRule(
+        lambda a, b, c: a.input == b.input and c.covers(a, a.input, b.period),
+        "a function that never {a.forbidden} along {a.input} and is the same after {b.period:g} does not depend on it",
+        "Keep one of them, or let {a.word} hold on a part of the period, domain={{{a.input!r}: (low, high)}}.",
+    ),
+    (SlopeSign, Parity): PairRule(
+        lambda a, b, c: a.input == b.input and b.sign > 0 and c.surrounds(a, a.input, b.centre),
+        "a function that is the same on both sides of {a.input} = {b.centre:g} and never {a.forbidden} does not depend on "
+        "{a.input} around it",
+        "Keep one of them, or let {a.word} hold on one side, domain={{{a.input!r}: ({b.centre:g}, inf)}}.",
+    ),
+    (CurvatureSign, CurvatureSign): PairRule(
+        lambda a, b, c: a.input == b.input and a.sign != b.sign,
+        "a function that is convex and concave along {a.input} must be linear in it",
+        "Keep both if a straight line is intended.",
+        NOTE,
+    ),
+    (CurvatureSign, Periodicity): PairRule(
+        lambda a, b, c: a.input == b.input and c.covers(a, a.input, b.period),
+        "a smooth function that is {a.word} along {a.input} and the same after {b.period:g} does not depend on it",
+        "Keep one of them, or let {a.word} hold on a part of the period, domain={{{a.input!r}: (low, high)}}.",
+    ),
+    (Parity, Parity): PairRule(
+        lambda a, b, c: a.input == b.input and a.centre == b.centre and a.sign != b.sign,
+        "a function that is even and odd about {a.input} = {a.centre:g} is zero everywhere",
+        "Keep the one that is true.",
+    ),
+    (Parity, ValueBounds): PairRule(
+        lambda a, b, c: a.sign < 0 and not b.low < 0 < b.high and c.surrounds(b, a.input, a.centre),
+        "an odd function is zero at {a.input} = {a.centre:g} and has on one side of it the opposite of what it has on the "
+        "other, so no value of it lies {b.range_text} unless all are zero",
+        "Drop one of them, or make it odd about an offset: fit the output less that.",
+        _all_zero,
+    ),
+    (Parity, CurvatureSign): PairRule(
+        lambda a, b, c: a.sign < 0 and a.input == b.input and c.surrounds(b, a.input, a.centre),
+        "a function that is odd about {a.input} = {a.centre:g} and {b.word} around it must be linear there",
+        "Let {b.word} hold on one side, domain={{{a.input!r}: ({a.centre:g}, inf)}}.",
+        NOTE,
+    ),
+    (Periodicity, Periodicity): PairRule(
+        _incommensurable,
+        "a function with the periods {a.period:g} and {b.period:g} along {a.input}, of which no small multiples agree, does "
+        "not depend on it",
+        "Keep one period; a sum of two oscillations has neither period.",
+    ),
+    (Periodicity, TailBehaviour): PairRule(
+        lambda a, b, c: a.input == b.input,
+        "a function with the period {a.period:g} along {a.input} does not become {b.kind} beyond the grid unless it does not "
+        "depend on it",
+        "Drop the asymptote; a periodic input has no tails.",
+    ),
+    (CurvatureSign, ValueBounds): PairRule(
+        _unbounded,
+        "a function that is {a.word} along {a.input} on the whole line, with values {b.range_text}, does not depend on it",
+        "Let one of them hold on the grid only, domain='grid'.",
+    ),
+    (CurvatureSign, TailBehaviour): PairRule(
+        lambda a, b, c: a.input == b.input and a.domain == "all" and b.side == "both" and b.kind != "linear",
+        "a function that is {a.word} along {a.input} on the whole line and constant on both sides does not depend on it",
+        "Let {a.word} hold on the grid only, domain='grid', or keep one side of the asymptote.",
+    ),
     (ValueBounds, ValueBounds): two_ranges,
-    (TailBehaviour, ValueBounds): tail_values,
+    (TailBehaviour, ValueBounds): PairRule(
+        lambda a, b, c: a.kind == "value" and b.domain == "all" and not b.low <= a.value <= b.high,
+        "it tends to {a.value:g} along {a.input}, which does not lie {b.range_text}",
+        "Correct the value, or let the bounds hold on the grid only.",
+        IMPOSSIBLE,
+    ),
     (TailBehaviour, TailBehaviour): two_tails,
     (ExchangeSymmetry, ExchangeSymmetry): opposite_exchanges,
-    (ExchangeSymmetry, ValueBounds): exchange_values,
-    (GroupInvariance, Parity): orbit_mirror,
+    (ExchangeSymmetry, ValueBounds): PairRule(
+        lambda a, b, c: a.sign < 0 and not b.low < 0 < b.high and a.everywhere and b.everywhere,
+        "a function that changes its sign when {a.among[0]} and {a.among[1]} are exchanged has values of both signs, so they do "
+        "not lie {b.range_text} unless all are zero",
+        "Keep one of them; a positive quantity may be symmetric.",
+        _all_zero,
+    ),
+    (GroupInvariance, Parity): PairRule(
+        _reflects,
+        "mirroring {b.input} keeps the value and changes its sign, so it is zero everywhere",
+        "Keep the one that is true.",
+    ),
     (GroupInvariance, Separability): orbit_separate,
 }
 """The rule for each pair of kinds of facts."""

@@ -35,7 +35,6 @@ class PenaltyTerm:
         points: Sample points, `(N, I)`, in float64.
         name: The axiom's text.
         weight: Weight of its mean square; 1 if the axiom has the weight `auto`.
-        axiom: The axiom.
         data: Data at the points, `(N, …)`: images, values, free variables.
         coupled: Whether all rows give a single value, as for an integral.
     """

@@ -6,7 +6,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from splinework.knowledge.axioms.conflict import NOTE, Conflict, ConflictContext
+from splinework.knowledge.axioms.conflict import IMPOSSIBLE, NOTE, Conflict, ConflictContext
 from splinework.knowledge.axioms.facts import (
     TOLERANCE,
     ExchangeSymmetry,
@@ -18,7 +18,7 @@ from splinework.knowledge.axioms.facts import (
     ValueBounds,
     range_text,
 )
-from splinework.knowledge.axioms.shape_conflicts import Rule
+from splinework.knowledge.axioms.shape_conflicts import PairRule, Rule
 
 _DIFFERENCE_STEP: Final = 1e-4
 
@@ -66,15 +66,6 @@ def _twice(first: FaceValue, second: FaceValue, context: ConflictContext) -> Con
     if first.input != second.input or (first.start and second.start and first.rate != second.rate):
         return None
     return Conflict(f"the face {first.input} = {first.at:g} is given twice", "Leave one of them out.", NOTE)
-
-
-def two_rims(first: RegionBoundaryValue, second: RegionBoundaryValue, context: ConflictContext) -> Conflict | None:
-    """A boundary of a region with two values."""
-    if first.region != second.region or first.value == second.value:
-        return None
-    return Conflict(
-        f"one boundary is given the values {first.value} and {second.value}", "Give the boundary one value."
-    )
 
 
 def face_values(first: FaceValue, second: ValueBounds, context: ConflictContext) -> Conflict | None:
@@ -153,22 +144,25 @@ def _cancelled(first: IntegralValue, second: Fact) -> Conflict | None:
     )
 
 
-def two_totals(first: IntegralValue, second: IntegralValue, context: ConflictContext) -> Conflict | None:
-    """An integral with two values."""
-    if (first.over, first.weight) != (second.over, second.weight) or first.equals == second.equals:
-        return None
-    return Conflict(f"one integral cannot be {first.equals:g} and {second.equals:g}", "Keep one of them.")
-
-
 VALUE_RULES: Final[dict[tuple[type[Fact], type[Fact]], Rule]] = {
     (FaceValue, FaceValue): two_faces,
-    (RegionBoundaryValue, RegionBoundaryValue): two_rims,
+    (RegionBoundaryValue, RegionBoundaryValue): PairRule(
+        lambda a, b, c: a.region == b.region and a.value != b.value,
+        "one boundary is given the values {a.value} and {b.value}",
+        "Give the boundary one value.",
+        IMPOSSIBLE,
+    ),
     (FaceValue, ValueBounds): face_values,
     (RegionBoundaryValue, ValueBounds): rim_values,
     (IntegralValue, ValueBounds): total_values,
     (IntegralValue, Parity): total_mirror,
     (IntegralValue, ExchangeSymmetry): total_exchange,
-    (IntegralValue, IntegralValue): two_totals,
+    (IntegralValue, IntegralValue): PairRule(
+        lambda a, b, c: (a.over, a.weight) == (b.over, b.weight) and a.equals != b.equals,
+        "one integral cannot be {a.equals:g} and {b.equals:g}",
+        "Keep one of them.",
+        IMPOSSIBLE,
+    ),
 }
 """The rule for each pair of kinds of facts."""
 

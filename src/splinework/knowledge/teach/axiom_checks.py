@@ -40,7 +40,6 @@ class CheckedFormulas:
     """Formulas of some outputs.
 
     Attributes:
-        outputs: Numbers of the outputs.
         expressions: Over the raw inputs, one for each.
         splines: Those that occur, for each.
     """

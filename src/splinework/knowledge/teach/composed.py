@@ -43,7 +43,6 @@ class Composed:
         x: Raw rows, `(N, inputs)`.
         y: `(N, outputs)`.
         names: Names of the raw inputs.
-        outputs: Names of the outputs.
         scales: Scale of every output for errors, `linear` or `log`.
         composer: The frame in symbols, with its numbers.
         features: For every input of the network its name in formulas, and its expression in the raw inputs.

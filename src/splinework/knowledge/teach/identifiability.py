@@ -66,7 +66,6 @@ class EdgeCheck:
     """One edge.
 
     Attributes:
-        layer: Number of the layer.
         i: Its input.
         j: Its sum.
         size: Spread of what it adds, as a share of the outputs' noise; NaN where that is not known.

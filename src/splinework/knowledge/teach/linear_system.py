@@ -33,7 +33,6 @@ class EdgeBlock:
     """One edge.
 
     Attributes:
-        layer: Number of the layer.
         i: Its input.
         j: Its sum.
         part: Its columns.

@@ -49,7 +49,6 @@ class RecipeScore:
     """How one recipe did.
 
     Attributes:
-        recipe: Its name.
         error: Cross-validated root mean squared error, in standard deviations of the measured outputs; NaN where it failed.
         spread: Standard error of that, from row to row.
         freedom: How many numbers the measurements have determined; NaN for networks fitted otherwise.

@@ -1,7 +1,5 @@
 """Arguments of edits: what a request may give, as values that are literals of Python."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ made to point here, which is DNS rebinding), its `Origin`, if it has one, is tha
 and its body is small. All answers carry headers that allow the page nothing but its own files.
 """
 
-from __future__ import annotations
-
 import hmac
 import json
 from typing import Any, Final, final

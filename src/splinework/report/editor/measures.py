@@ -1,7 +1,5 @@
 """Measures of the states of a session: error on the rows, how far two states differ, and curves of both."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """The editor as a widget of a notebook, by anywidget (the extra `notebook`), with the front end of the page."""
 
-from __future__ import annotations
-
 import os
 from functools import cache
 from typing import Any

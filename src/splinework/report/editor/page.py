@@ -1,7 +1,5 @@
 """The page of the editor: its frame, its script and its style, which are those of the report and its own."""
 
-from __future__ import annotations
-
 import re
 from importlib.resources import files
 from string import Template

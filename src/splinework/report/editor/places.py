@@ -1,7 +1,5 @@
 """Files that the editor writes: in the folder it was started in, and never in place of another one unless asked to."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any, Final, final

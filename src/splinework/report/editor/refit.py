@@ -1,7 +1,5 @@
 """A refit in the background: its progress, and how it is cancelled."""
 
-from __future__ import annotations
-
 import math
 import threading
 import time

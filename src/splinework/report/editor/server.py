@@ -3,8 +3,6 @@
 Starlette and uvicorn, the extra `editor`, are loaded here only.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import secrets

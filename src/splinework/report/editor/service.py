@@ -1,7 +1,5 @@
 """Requests that the editor answers, as functions from JSON values to JSON values; the server and the widget call them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -4,8 +4,6 @@ Every state keeps its model, which no edit changes, so undoing is going back to 
 and the lines as a script give the same model as the session.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -35,7 +33,6 @@ class SessionStep:
     """A state of the model, and the edit that led to it.
 
     Attributes:
-        model: The model.
         title: Name of the edit, for the list of steps.
         line: The statement that makes it; empty for the starting model.
         seconds: Time that it took.

@@ -3,8 +3,6 @@
 A request from the page becomes a `Call`, whose `line` is what the script of the session says and whose `run` does exactly that.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final

@@ -37,7 +37,6 @@ class Stress:
         inputs: Names of the columns.
         formula: The law.
         published: Final formula of KAN 2.0.
-        loss: Its loss.
     """
 
     entry: tuple[int, int]

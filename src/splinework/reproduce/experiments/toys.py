@@ -35,7 +35,6 @@ class Toy:
         rows: Training rows; the paper does not state them.
         grids: Numbers of intervals of the full recipe.
         quick_grids: Number of them that the quick recipe takes.
-        quick_steps: Its steps on each.
     """
 
     problem: str

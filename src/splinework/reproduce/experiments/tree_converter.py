@@ -26,7 +26,6 @@ class ModuleTree:
     """A function and its tree.
 
     Attributes:
-        function: The function.
         tree: The tree of the function.
         ends: Ends of every input.
         shape: Shape of the network whose tree is found; None for that of the function itself.

@@ -50,7 +50,6 @@ class BoxClaim:
         names: Names of the variables, the model's inputs first.
         lo: Lower ends of the box, `(n,)`.
         hi: Upper ends.
-        function: The function.
         tolerance: How far it may be negative.
         equation: Whether it states that two sides are equal: then it is made where both have a value.
         conditions: It is made where the first of each pair is at most the second.
@@ -96,14 +95,11 @@ class Scene:
     """A model's names and a box, and an axiom about it.
 
     Attributes:
-        inputs: Names of the inputs.
-        outputs: Names of the outputs.
         lo: Lower ends, `(I,)`.
         hi: Upper ends.
         spread: The range of every output, `(J,)`.
         lowest: The lowest value of every input, for a claim about all numbers.
         axiom: The text of the axiom.
-        domain: Its domain.
         output: The output that it is about; None if it is about all.
     """
 

@@ -14,7 +14,7 @@ from splinework.knowledge.axioms.realise.draft import Draft
 from splinework.knowledge.axioms.realise.rules import EdgeRules, NetworkRules, rules_of
 from splinework.knowledge.axioms.strength import Hard
 from splinework.nn.config import KANConfig
-from splinework.nn.frame import FramedKAN
+from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.naming import refuse_functions
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
@@ -215,3 +215,45 @@ def _check_scales(config: KANConfig, axioms: Sequence[Axiom]) -> None:
             raise no_hard_form(axiom, f"the input {sorted(named & set(logs))[0]!r} is on a logarithmic scale")
         if axiom.linear_output and "log" in config.output_scales:
             raise no_hard_form(axiom, "the output is on a logarithmic scale")
+
+
+Ranges = Sequence[tuple[float, float]]
+
+
+def is_anchored(axiom: Axiom) -> bool:
+    """Whether a hard axiom is fulfilled by a correction."""
+    return axiom.corrected and axiom.strength == Hard()
+
+
+@torch.no_grad()
+def anchored(model: KAN | FramedKAN, axioms: Sequence[Axiom], ranges: Ranges | None = None) -> KAN | FramedKAN:
+    """The model with corrections for the hard points and integrals among the axioms; others are ignored.
+
+    `u(x) = f(x) + Σ_i a_i φ_i(x)` with bumps φ around the points, and a such that u takes the values: the interpolated residual
+    of f is subtracted. An integral is met by a constant. The factors depend on the network's parameters and are recomputed
+    whenever these change.
+
+    Args:
+        model: A KAN or FramedKAN, with or without corrections; left unchanged.
+        axioms: Axioms of any kind and strength.
+        ranges: Ranges of the raw inputs; by default those of the frame.
+
+    Raises:
+        ConfigError: If points do not fit the model, coincide, or an integral's box is not finite.
+    """
+    wanted = [axiom for axiom in axioms if is_anchored(axiom)]
+    if not wanted:
+        return model
+    if isinstance(model, FramedKAN):
+        network, frame = model.network, model.frame
+    else:
+        config = model.config
+        network, frame = model, Frame(config.input_names, (), config.output_names, (), tuple(ranges or ()))
+    box = ranges or frame.ranges
+    if not box:
+        raise ConfigError(f"{wanted[0].text()} needs the ranges of the inputs; fit the model with this axiom.")
+    bare = FramedKAN(network, replace(frame, corrections=()))
+    corrections: list[tuple[int, str, float]] = []
+    for axiom in wanted:
+        corrections += axiom.corrections(bare, box)
+    return FramedKAN(network, replace(frame, ranges=tuple(box), corrections=tuple(corrections)))

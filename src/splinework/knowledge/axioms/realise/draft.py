@@ -46,7 +46,6 @@ class Draft:
 
     Attributes:
         inputs: Names of the raw inputs.
-        outputs: Names of the outputs.
         ranges: Ranges of the raw inputs.
         spread: Standard deviation of each output.
         features: Inputs of the network.

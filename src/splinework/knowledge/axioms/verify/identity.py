@@ -111,7 +111,6 @@ class FormEnvironment(Environment):
     """An environment of normal forms.
 
     Attributes:
-        claim: The claim.
         symmetries: The symmetries of the model.
         vanishing: A formula whose zero set is the domain of the claim.
     """

@@ -58,7 +58,6 @@ class SmtJet:
     """A term with its first and second derivatives in the variables; what is not listed is zero.
 
     Attributes:
-        v: The value.
         d: First derivatives by variable.
         h: Second derivatives by pair of variables, the smaller first.
         kinked: Whether it has kinks, so that `d` and `h` are not to be used.

@@ -7,7 +7,6 @@ refutes it. Networks have to be piecewise polynomials: B-splines, base functions
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -28,34 +27,14 @@ from splinework.knowledge.axioms.verify.smt_terms import (
     horner,
     times,
 )
-from splinework.knowledge.axioms.verify.subject import subject_of
-from splinework.nn.files import write_whole
+from splinework.knowledge.axioms.verify.solver_claims import SolverClaim, solver_claims
 from splinework.nn.frame import FramedKAN
 
 Polynomial = list[Fraction]
 _PRELUDE: Final = "(set-logic QF_NRA)"
 
 
-@dataclass(frozen=True)
-class SmtScript:
-    """One claim as a script for an SMT solver.
-
-    Attributes:
-        axiom: The axiom as a text.
-        claim: The claim in words.
-        text: The script; `unsat` means that the claim holds within its tolerance on the box.
-    """
-
-    axiom: str
-    claim: str
-    text: str
-
-    def save(self, path: str | Path) -> None:
-        """Writes the script to a file, usually `*.smt2`."""
-        write_whole(Path(path), self.text.encode())
-
-
-def smt_scripts(model: Model, axioms: Axiom | str | Sequence[Any], *, box: Any = None) -> list[SmtScript]:
+def smt_scripts(model: Model, axioms: Axiom | str | Sequence[Any], *, box: Any = None) -> list[SolverClaim]:
     """The claims of some axioms about a model in SMT-LIB 2.6, one script for each, in the theory of real polynomials.
 
     The scripts refer to the same functions, boxes and tolerances as `verify`, so z3, cvc5 or any other solver of `QF_NRA` can
@@ -83,14 +62,7 @@ def smt_scripts(model: Model, axioms: Axiom | str | Sequence[Any], *, box: Any =
     Reference:
         Barrett, Fontaine, Tinelli: The SMT-LIB Standard, version 2.6 (2017).
     """
-    from splinework.knowledge.axioms.language import axioms_of
-
-    subject = subject_of(model, box)
-    return [
-        SmtScript(axiom.text(), claim.text, script_of(claim, model))
-        for axiom in axioms_of(axioms)
-        for claim in axiom.claims(subject)
-    ]
+    return solver_claims(model, axioms, box, lambda claim, subject: script_of(claim, model))
 
 
 def script_of(claim: Claim, model: Model) -> str:

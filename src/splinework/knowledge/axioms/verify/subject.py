@@ -38,9 +38,7 @@ class Subject:
     """A model and a box.
 
     Attributes:
-        model: The model.
         inputs: Names of its raw inputs.
-        outputs: Names of its outputs.
         lo: Lower ends of the box, `(I,)`.
         hi: Upper ends.
         spread: Range of every output on sample points of the box, `(J,)`; never 0.

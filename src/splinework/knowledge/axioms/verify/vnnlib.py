@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,30 +11,10 @@ from splinework.formula.intervals import Floats
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.verify.claim import Along, Claim, Environment
 from splinework.knowledge.axioms.verify.numbers import Model
-from splinework.knowledge.axioms.verify.subject import subject_of
-from splinework.nn.files import write_whole
+from splinework.knowledge.axioms.verify.solver_claims import SolverClaim, solver_claims
 
 
-@dataclass(frozen=True)
-class VnnProperty:
-    """One claim as a property of a network; verifiers answer `unsat` where it holds.
-
-    Attributes:
-        axiom: The axiom as a text.
-        claim: The claim in words.
-        text: The property: inputs `X_0 …` are raw inputs, outputs `Y_0 …` those of `splinework.export(model, "m.onnx")`.
-    """
-
-    axiom: str
-    claim: str
-    text: str
-
-    def save(self, path: str | Path) -> None:
-        """Writes the property to a file, usually `*.vnnlib`."""
-        write_whole(Path(path), self.text.encode())
-
-
-def vnn_properties(model: Model, axioms: Axiom | str | Sequence[Any], *, box: Any = None) -> list[VnnProperty]:
+def vnn_properties(model: Model, axioms: Axiom | str | Sequence[Any], *, box: Any = None) -> list[SolverClaim]:
     """The claims of some axioms that are linear in the outputs, such as `bounded`, `positive` and `ordered`, in VNN-LIB.
 
     Args:
@@ -60,15 +39,7 @@ def vnn_properties(model: Model, axioms: Axiom | str | Sequence[Any], *, box: An
     Reference:
         Demarchi et al.: Supporting Standardization of Neural Networks Verification with VNNLIB and CoCoNet (2023).
     """
-    from splinework.knowledge.axioms.language import axioms_of
-
-    subject = subject_of(model, box)
-    outputs = len(subject.outputs)
-    return [
-        VnnProperty(axiom.text(), claim.text, _text(claim, outputs))
-        for axiom in axioms_of(axioms)
-        for claim in axiom.claims(subject)
-    ]
+    return solver_claims(model, axioms, box, lambda claim, subject: _text(claim, len(subject.outputs)))
 
 
 def _text(claim: Claim, outputs: int) -> str:

@@ -43,9 +43,7 @@ class EquationProblem:
 
     Attributes:
         model: The network as it was handed in.
-        axioms: All axioms.
         recipes: Residuals given as functions.
-        domain: The domain of the problem.
         frame: The frame that builds conditions in, or None.
         unknowns: Coefficients to be found, each with where it starts.
         equations: Residuals inside the domain, functions of the whole model and of points, each with its weight and name.
