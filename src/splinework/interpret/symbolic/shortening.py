@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.interpret.symbolic.expression import compile_expression
+from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.extremes import with_extremes
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
@@ -23,6 +23,8 @@ SHARES = tuple(10.0**-n for n in range(11, 2, -1))
 """Shares of a sum that are small, each in turn."""
 
 
+_ALIKE, MAX_RATIO = (lambda s: s, sympy.log, lambda s: 1 / s), 3.0
+"""Functions of a column that are nearly alike far from 0, and the largest of its values, relative to the least, that is far."""
 _FAR_OUT: dict[Any, Callable[[Any], Any]] = {
     sympy.atan: lambda u: sympy.Float(math.pi / 2) - 1 / u,
     sympy.tanh: lambda u: 1 - 2 * sympy.exp(-2 * u),
@@ -44,6 +46,8 @@ def without_a_part(expression: Any) -> Iterator[Any]:
             continue
         for smaller in _smaller(part):
             made = expression.xreplace({part: smaller})
+            if smaller.is_Add:  # its number joins the one outside
+                made = made.replace(lambda e, total=smaller: e.is_Mul and e.args[1:] == (total,), sympy.expand_mul)
             if made not in seen and made.free_symbols:
                 seen.add(made)
                 yield made
@@ -90,6 +94,31 @@ def with_other_constants(expression: Any) -> Iterator[Any]:
             for sign in (1, -1):
                 logistic = sign * 2 / (1 + sympy.exp(-2 * sign * step.args[0]))
                 yield expression.xreplace({part: rest.xreplace({step: logistic})})
+
+
+def with_other_powers(expression: Any, names: Sequence[str], x: Array) -> Iterator[Any]:
+    """For exponentials and powers of columns far from 0 those that are nearly the same there: `exp(b*T)`, `T**p`, `exp(-E/T)`.
+
+    Args:
+        expression: Expression without splines.
+        names: Names of the columns.
+        x: Columns `(N, d)`.
+
+    >>> x = sympy.Symbol("T", real=True)
+    >>> found = with_other_powers(2.0 * sympy.exp(x / 10), ["T"], np.array([[280.0], [320.0]]))
+    >>> [str(each.xreplace({n: sympy.Float(n, 3) for n in each.atoms(sympy.Float)})) for each in found]
+    ['1.52e-61*T**29.9', '2.0e+26*exp(-8.96e+3/T)']
+    """
+    for part in expression.atoms(sympy.exp, sympy.Pow):
+        inside = sympy.expand_mul(part.args[0] if isinstance(part, sympy.exp) else part.exp * sympy.log(part.base))
+        for name, (low, high) in zip(names, zip(x.min(0).tolist(), x.max(0).tolist(), strict=True), strict=True):
+            s, middle = symbol(name), math.sqrt(max(low * high, 0.0))
+            for one, other in itertools.permutations(_ALIKE if 0 < high < MAX_RATIO * low else (), 2):
+                if (slope := inside.coeff(one(s))).is_number and slope != 0:
+                    ratio = (one(s).diff(s) / other(s).diff(s)).subs(s, middle)
+                    level = sympy.exp(slope * (one(s) - ratio * other(s))).subs(s, middle).evalf()
+                    changed = sympy.exp(inside + slope * (ratio * other(s) - one(s)))
+                    yield expression.xreplace({part: level * sympy.expand(changed, mul=False)})
 
 
 def with_units_outside(expression: Any) -> Iterator[Any]:

@@ -218,7 +218,7 @@ class Screen(PartedTarget):
     @property
     def _limits(self) -> dict[str, Any]:
         """Arguments of every search for candidates: the error below which fits are equally good, and the deadline."""
-        return {"floor": self.pool.target.floor, "deadline": self.deadline}
+        return {"floor": self.pool.target.floor_of_sums, "deadline": self.deadline}
 
     def _offer(self, problem: ScreeningProblem) -> None:
         if problem.size == 0:
