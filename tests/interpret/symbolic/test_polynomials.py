@@ -160,14 +160,14 @@ def test_small_values_of_a_cancelling_sum_are_not_fitted_beyond_rounding():
         target = rows_of((a + 1) ** 3 / (a**2 - a + 1), 1, low=-1, high=1, scale="log", seed=seed)
         top, bottom = sympy.fraction(sympy.together(best_of(fraction_candidates, target)))
         assert (sympy.degree(top, a), sympy.degree(bottom, a)) == (3, 2)
-        assert target.floor <= target.nothing < target.floor_of_sums <= 1e-3 * len(target.y) * target.unit**2
+        assert target.floor <= target.floor_of_sums <= 1e-3 * len(target.y) * target.unit**2
 
 
 def test_values_over_many_orders_of_magnitude_are_still_fitted():
     """A power law does not cancel, so only a little may be laid to rounding where y is small."""
     x = np.geomspace(0.1, 10, 500)[:, None]
     target = FitTarget(x, 2 * x[:, 0] ** -8.0, NAMES[:1], "log")
-    assert target.floor <= target.nothing <= target.floor_of_sums <= len(target.y) * 1e-8
+    assert target.floor <= target.floor_of_sums <= len(target.y) * 1e-8
 
 
 def test_errors_by_degree_are_those_of_the_fits():
