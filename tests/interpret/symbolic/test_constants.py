@@ -258,4 +258,6 @@ def test_only_the_rounding_of_sums_that_cancel_is_nothing(rate):
 def test_exponents_are_no_multiples_of_pi_or_roots(exponent):
     law = F(1.3) * X ** F(exponent)
     snapped, _ = snap(Template(law, target(law, low=0.5, high=1.5)))
-    assert not snapped.atoms(sympy.Pow) & {p for p in snapped.atoms(sympy.Pow) if not (p.exp.is_Rational or p.exp.is_Float)}
+    assert not snapped.atoms(sympy.Pow) & {
+        p for p in snapped.atoms(sympy.Pow) if not (p.exp.is_Rational or p.exp.is_Float)
+    }

@@ -86,7 +86,9 @@ def test_a_fraction_of_polynomials_is_found_with_its_terms(columns, data):
     assert np.abs(values - truth.y).max() <= 1e-7 * np.abs(truth.y).max()
     assert len(sympy.Poly(top, *SYMBOLS).terms()) <= len(sympy.Poly(above, *SYMBOLS).terms())
     assert len(sympy.Poly(bottom, *SYMBOLS).terms()) <= columns + 1
-    assert fraction_candidates(initial_problem(target), floor=target.floor_of_sums, exact=True)  # its terms are not ruled out
+    assert fraction_candidates(
+        initial_problem(target), floor=target.floor_of_sums, exact=True
+    )  # its terms are not ruled out
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3])

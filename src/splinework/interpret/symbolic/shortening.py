@@ -97,7 +97,7 @@ def with_other_constants(expression: Any) -> Iterator[Any]:
 
 
 def with_other_powers(expression: Any, names: Sequence[str], x: Array) -> Iterator[Any]:
-    """For exponentials and powers of columns far from 0 those that are nearly the same there: `exp(b*T)`, `T**p`, `exp(-E/T)`.
+    """Other exponentials and powers that are nearly the same of columns far from 0: `exp(b*T)`, `T**p`, `exp(-E/T)`.
 
     Args:
         expression: Expression without splines.

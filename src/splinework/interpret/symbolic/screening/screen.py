@@ -3,7 +3,6 @@
 A solution g of what is left gives `f = wrap(g)` for the data, as in the recursion of AI Feynman (Udrescu & Tegmark 2020).
 """
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -118,7 +117,9 @@ class Screen(PartedTarget):
     def _is_transformed(self, problem: ScreeningProblem, least: float, most: float) -> bool:
         """Answers transforms that polynomials follow with such errors, the best first; True where one settles it."""
         until = clock.now() + (self.deadline - clock.now()) / 2
-        others = [each for each in transformed(problem) if least <= each.surrogate.error < most] if problem.size > 1 else []
+        others = (
+            [each for each in transformed(problem) if least <= each.surrogate.error < most] if problem.size > 1 else []
+        )
         for other in sorted(others, key=lambda each: each.surrogate.error):
             if clock.now() < until and not self.pool.exact:
                 self._answer(other)
