@@ -73,8 +73,8 @@ def _smaller(part: Any) -> Iterator[Any]:
 def with_other_constants(expression: Any) -> Iterator[Any]:
     """Functions that are nearly the same and may need fewer constants.
 
-    Extremes for absolute values, factors for exponentials, powers of shifted columns for polynomials, and for a hyperbolic
-    tangent beside a number a logistic function, which is zero at one end.
+    Extremes for absolute values, free exponents for fractions, factors for exponentials, powers of shifted columns for
+    polynomials, and for a hyperbolic tangent beside a number a logistic function, which is zero at one end.
 
     >>> x, y = sympy.symbols("x y", real=True)
     >>> sorted(str(each) for each in with_other_constants(sympy.exp(x / 9 - y) + x + abs(x + 1)))
@@ -82,6 +82,9 @@ def with_other_constants(expression: Any) -> Iterator[Any]:
     """
     if (extremes := with_extremes(expression)) != expression:
         yield extremes
+    roots = {each for each in expression.atoms(sympy.Pow) if each.base.is_Symbol and each.exp.is_Rational and each.exp.q > 1}
+    if roots:
+        yield expression.xreplace({each: each.base ** sympy.Float(each.exp) for each in roots})
     for part in expression.atoms(sympy.exp):
         for term in sympy.Add.make_args(part.args[0]):
             if term.free_symbols and (rest := part.args[0] - term).free_symbols:
