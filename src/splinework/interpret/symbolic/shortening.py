@@ -82,7 +82,9 @@ def with_other_constants(expression: Any) -> Iterator[Any]:
     """
     if (extremes := with_extremes(expression)) != expression:
         yield extremes
-    roots = {each for each in expression.atoms(sympy.Pow) if each.base.is_Symbol and each.exp.is_Rational and each.exp.q > 1}
+    roots = {
+        each for each in expression.atoms(sympy.Pow) if each.base.is_Symbol and each.exp.is_Rational and each.exp.q > 1
+    }
     if roots:
         yield expression.xreplace({each: each.base ** sympy.Float(each.exp) for each in roots})
     for part in expression.atoms(sympy.exp):
