@@ -1,7 +1,7 @@
-"""How many laws each finder of formulas recovers, side by side: splinework, Operon, gplearn, pykan; same rows, seconds, cores.
+"""How many laws each finder of formulas recovers, side by side: splinework, Operon, gplearn; same rows, seconds, cores.
 
 Suites: 27 (dimensionless, of the KAN paper), main and bonus (Feynman, 100 and 20), classical (64 of Nguyen, Keijzer, Livermore
-and others), polynomials (40 sparse ones, drawn), levels (20 with categories, drawn), noise, outside (no formula of the library),
+and others), polynomials (40 sparse ones, drawn), levels (20 with categories, drawn), noise,
 random (drawn from a grammar; random-7, levels-7 and polynomials-7 are other draws), curves-7 (random splines, drawn), laws-7 (as
 scientists fit them, 100 to 1000 rows and their own noise, numbers drawn; odd seeds are for development), real (measurements);
 robust = idle, integers, collinear, outliers, fewer, categories (every tenth main equation from worse data);
@@ -14,7 +14,7 @@ the truth is finite and |y| at most 3 times that of training), and at most 1.5 t
 Run: python benchmarks/bench_formulas.py run --suite 27,main --noise 0,0.001,0.01,0.1 --seeds 0,1,2 --contenders splinework,operon
      python benchmarks/bench_formulas.py table            (what is there, against the targets; plot draws it)
 Answers go to benchmarks/results/formulas, one line each, and a run goes on from there. Rivals: pip install pyoperon==0.6.2
-gplearn==0.4.3 pykan==0.2.8 pygam, here or in another environment, which --rivals-python names.
+gplearn==0.4.3, here or in another environment, which --rivals-python names.
 """
 
 import argparse
@@ -71,7 +71,6 @@ def jobs(chosen: argparse.Namespace, who: list[contenders.Contender], found: dic
         for seed in chosen.seeds
         for level in task.levels(chosen.noise)
         for contender in who
-        if contender.takes(task)
     ]
     unique = {job.key: job for job in everything}
     return [job for key, job in unique.items() if chosen.again or key not in found]

@@ -12,7 +12,7 @@ constexpr size_t cell_size = 12;
 constexpr int few_steps = 4, some_steps = 8, many_steps = 24, max_attempts = 4;
 constexpr double promising = 1.5;  // times the error of the worst that is kept: fitted on
 constexpr size_t max_remembered = 1 << 20;
-constexpr double patience = 4e9;  // work without any gain after which it begins anew
+constexpr double patience = 6e9;  // work without any gain after which it begins anew
 
 }  // namespace
 
@@ -135,7 +135,7 @@ void Evolution::add_by_residual(Sum& tree) {
         lone.terms[0].coefficient = 1;
         if (!compile(lone, code, c)) continue;
         kernel.values(code, c.data(), rows_, values.data());
-        work_ += static_cast<double>(code.steps.size() + code.own * own_cost) * static_cast<double>(rows_.padded);
+        charge(static_cast<double>(code.steps.size() + code.own * own_cost));
         double first = 0, second = 0, with = 0;
         for (int64_t n = 0; n < rows_.padded; ++n) {
             const double w = rows_.root[n] * rows_.root[n];
@@ -165,7 +165,7 @@ void Evolution::find_frequency(Sum& tree) {
     const auto evaluate = [&](const Sum& sum, std::vector<double>& out) {
         if (!compile(sum, code, c)) return false;
         kernel.values(code, c.data(), rows_, out.data());
-        work_ += static_cast<double>((code.steps.size() + code.own * own_cost) * n);
+        charge(static_cast<double>(code.steps.size() + code.own * own_cost));
         return true;
     };
     Sum& inside = term.factors[which].inside[0];

@@ -42,13 +42,13 @@ bool damped_step(const double* normal, const double* gradient, int n, double dam
 bool Evolution::fit(Individual& one, int steps) {
     if (!compile(one.tree, code_, constants_)) return false;
     const int n = code_.parameters;
-    const double cost = static_cast<double>(code_.steps.size() + code_.own * own_cost + n) * static_cast<double>(rows_.padded);
+    const double cost = 2 * static_cast<double>(code_.steps.size() + code_.own * own_cost + n);
     std::vector<double>& c = constants_;
     std::array<double, max_coefficients * max_coefficients> normal, further, factor;
     std::array<double, max_coefficients> gradient, next_gradient, step;
     const FormulaKernel& kernel = formula_kernel();
     double rss = kernel.squares(code_, c.data(), rows_, normal.data(), gradient.data());
-    work_ += 2 * cost;
+    charge(cost);
     if (!(rss < std::numeric_limits<double>::infinity())) return false;
     std::vector<double> trial(c.size());
     double damping = 1e-3;
@@ -73,7 +73,7 @@ bool Evolution::fit(Individual& one, int steps) {
                 for (int i = 0; i < outside; ++i)
                     if (code_.free[k] == outer[i]) trial[k] += step[i];
             const double now = kernel.squares(code_, trial.data(), rows_, further.data(), next_gradient.data());
-            work_ += 2 * cost;
+            charge(cost);
             if (now < rss) c.swap(trial), rss = now, normal.swap(further), gradient.swap(next_gradient);
         }
     }
@@ -89,7 +89,7 @@ bool Evolution::fit(Individual& one, int steps) {
         for (size_t i = 0; i < c.size(); ++i)
             if (code_.free[i] >= 0) trial[i] += step[code_.free[i]];
         const double now = kernel.squares(code_, trial.data(), rows_, further.data(), next_gradient.data());
-        work_ += 2 * cost;
+        charge(cost);
         if (now < rss) {
             idle = now > (1 - 1e-4) * rss ? idle + 1 : 0;
             c.swap(trial), rss = now, normal.swap(further), gradient.swap(next_gradient);

@@ -1,11 +1,11 @@
-"""Tasks without a formula to find: pure noise, and functions that no library of formulas holds."""
+"""Tasks without a formula to find: pure noise, and random splines, which no library of formulas holds."""
 
-from dataclasses import replace
+from __future__ import annotations
+
 from functools import partial
 
 import numpy as np
 from scipy.interpolate import BSpline
-from scipy.special import lambertw, y0, zeta
 
 from benchmarks.formulas.tasks import Floats, Task
 
@@ -44,22 +44,6 @@ def wiggle(x: Floats, seed: int) -> Floats:
     return np.asarray(BSpline(knots, np.random.default_rng(seed).standard_normal(15), 3)(x))
 
 
-def beyond() -> tuple[Task, ...]:
-    """Functions of which only some parts are formulas; those parts should be kept."""
-    return (
-        _beyond("Y0(3x)", lambda x: y0(3 * x[:, 0]), (0.3,), (6.0,)),
-        _beyond("Y0(x² + y²)", lambda x: y0(x[:, 0] ** 2 + x[:, 1] ** 2), (0.5, 0.5), (2.0, 2.0)),
-        _beyond("Y0(3x) + y²", lambda x: y0(3 * x[:, 0]) + x[:, 1] ** 2, (0.3, -1.5), (6.0, 1.5), ("x2",)),
-        _beyond("spline(x)", lambda x: wiggle(x[:, 0], 1), (0.0,), (1.0,)),
-        _beyond(
-            "spline(x) + sin 3y", lambda x: wiggle(x[:, 0], 2) + np.sin(3 * x[:, 1]), (0.0, -2.0), (1.0, 2.0), ("x2",)
-        ),
-        _beyond("spline(x) √y", lambda x: wiggle(x[:, 0], 3) * np.sqrt(x[:, 1]), (0.0, 1.0), (1.0, 4.0), ("x2",)),
-        _beyond("W(x y)", lambda x: np.real(lambertw(x[:, 0] * x[:, 1])), (0.5, 0.5), (5.0, 5.0)),
-        _beyond("ζ(x) + exp(-y)", lambda x: zeta(x[:, 0]) + np.exp(-x[:, 1]), (1.2, 0.0), (3.0, 3.0), ("x2",)),
-    )
-
-
 def curves(seed: int = 0) -> tuple[Task, ...]:
     """Twenty functions that no formula comes near: random splines of one column, their sums, and with a factor of another one."""
     kinds = (
@@ -71,11 +55,7 @@ def curves(seed: int = 0) -> tuple[Task, ...]:
     for number in range(20):
         function, high, kept = kinds[number % len(kinds)]
         drawn = partial(function, s=1000 * (seed + 1) + number)
+        names = tuple(f"x{index}" for index in range(1, len(high) + 1))
         low = (0.0,) * len(high)
-        found.append(replace(_beyond(f"{number:02d}", drawn, low, high, kept), suite=f"curves-{seed}"))
+        found.append(Task(f"curves-{seed}", f"{number:02d}", names, drawn, low, high, wanted="refusal", kept=kept))
     return tuple(found)
-
-
-def _beyond(name: str, function, low, high, kept: tuple[str, ...] = ()) -> Task:
-    names = tuple(f"x{index}" for index in range(1, len(low) + 1))
-    return Task("outside", name, names, function, low, high, wanted="refusal", kept=kept)

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.formulas.tables import TITLES, Shown, most, target
-from splinework.report.plot.style import AMBER, BLUE, GREEN, INK, MUTED, PURPLE, legend, new_figure, tidy
+from splinework.report.plot.style import AMBER, BLUE, GREEN, MUTED, legend, new_figure, tidy
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "formulas"
-COLOURS = {"splinework": BLUE, "operon": AMBER, "gplearn": GREEN, "pykan": INK, "pygam": PURPLE}
+COLOURS = {"splinework": BLUE, "operon": AMBER, "gplearn": GREEN}
 SUITES = ("27", "main", "bonus", "random")
 
 

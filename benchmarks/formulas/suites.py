@@ -1,11 +1,11 @@
-"""The suites by name: the paper's 27, Feynman's 120, classical formulas, polynomials, noise, targets outside the library, others.
+"""The suites by name: the paper's 27, Feynman's 120, classical formulas, polynomials, noise, random splines, others.
 
 Random formulas come from a grammar, spoiled data from the main suite.
 """
 
 import csv
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 
 from benchmarks.formulas import changes, classical, grammar, laws, levels, measured, outside
@@ -60,24 +60,14 @@ def _kinds() -> dict[str, str]:
 
 
 @cache
-def _dimensionless() -> tuple[Task, ...]:
-    return tuple(_feynman("27", feynman_ids(), "dimensionless"))
-
-
-@cache
-def _main() -> tuple[Task, ...]:
-    return tuple(_feynman("main", (name for name, kind in _kinds().items() if kind == "main"), "dimensional"))
-
-
-@cache
-def _bonus() -> tuple[Task, ...]:
-    return tuple(_feynman("bonus", (name for name, kind in _kinds().items() if kind == "bonus"), "dimensional"))
-
-
-def _feynman(suite: str, names: Iterable[str], table: FeynmanTable) -> Iterable[Task]:
-    for name in names:
-        found = feynman(name, table=table)
-        yield Task(suite, name, found.inputs, found.function, found.low, found.high, found.formula)
+def _feynman(suite: str) -> tuple[Task, ...]:
+    """The suite `27`, `main` or `bonus`."""
+    table: FeynmanTable = "dimensionless" if suite == "27" else "dimensional"
+    names = feynman_ids() if suite == "27" else [name for name, kind in _kinds().items() if kind == suite]
+    found = [feynman(name, table=table) for name in names]
+    return tuple(
+        Task(suite, name, f.inputs, f.function, f.low, f.high, f.formula) for name, f in zip(names, found, strict=True)
+    )
 
 
 _DRAWN: dict[str, Callable[[int], tuple[Task, ...]]] = {
@@ -88,14 +78,11 @@ _DRAWN: dict[str, Callable[[int], tuple[Task, ...]]] = {
     "laws": laws.suite,
 }
 _SUITES: dict[str, Callable[[], tuple[Task, ...]]] = {
-    "27": _dimensionless,
-    "main": _main,
-    "bonus": _bonus,
+    **{name: partial(_feynman, name) for name in ("27", "main", "bonus")},
     "classical": classical.classical,
     "polynomials": classical.polynomials,
     "levels": levels.categories,
     "noise": outside.noise,
-    "outside": outside.beyond,
     "random": lambda: grammar.suite(grammar.SEED),
     "real": measured.suite,
 }

@@ -11,7 +11,7 @@ from benchmarks.formulas.results import Key, Record, Results
 from benchmarks.formulas.tasks import Task
 
 LEVELS = (0.0, 0.001, 0.01, 0.1)
-ALL = ["27", "main", "bonus", "powers", "random", "noise", "outside", *changes.NAMES, "real"]
+ALL = ["27", "main", "bonus", "powers", "random", "noise", *changes.NAMES, "real"]
 TITLES = {
     "27": "27 dimensionless",
     "main": "Feynman, 100 main",
@@ -19,7 +19,6 @@ TITLES = {
     "powers": "power products of both",
     "random": "random formulas",
     "noise": "pure noise",
-    "outside": "outside the library",
     "idle": "idle inputs",
     "integers": "integer inputs",
     "collinear": "collinear inputs",

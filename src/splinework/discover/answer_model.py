@@ -31,10 +31,8 @@ def network_of_answer(best: FormulaRow, trained: NetworkTrial | None, rows: Spli
     made = _formula_network(best, x)
     if made is None or not rows.error(predictor(made)) <= error + EQUAL:
         return own, ""
-    return (
-        made,
-        "the model is the network of the first formula, which predicts held-out rows better than the trained one",
-    )
+    better = "" if trained is None else ", which predicts held-out rows better than the trained one"
+    return made, f"the model is the network of the first formula{better}"
 
 
 def _formula_network(best: FormulaRow, x: Array) -> Any:

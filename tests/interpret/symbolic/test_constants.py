@@ -240,3 +240,24 @@ def test_rss_is_infinite_where_undefined():
     assert data.rss(np.full(1000, np.nan)) == math.inf
     assert data.rss(data.y) == 0
     assert data.floor > 0
+
+
+@pytest.mark.parametrize("rate", [12.0, 14.0, 16.0])
+def test_only_the_rounding_of_sums_that_cancel_is_nothing(rate):
+    """Of `1/(exp(a x) - 1)` the small values may have lost their digits, and the large ones not."""
+    x = np.random.default_rng(0).uniform(0.3, 2.5, (200, 1))
+    data = FitTarget(x, 1 / np.expm1(rate * x[:, 0]), ("a",), "log")
+    ends = data.y < np.quantile(data.y, 0.1)
+    lost = np.where(ends, 1 + 0.9 * data.cancellation, 1.0)
+    near = np.exp(np.exp(-rate * x[:, 0]) - rate * x[:, 0])
+    assert data.rss(data.y * lost) <= data.rounding
+    assert 100 * data.nothing < data.rss(near) < 2 * data.floor_of_sums
+
+
+@pytest.mark.parametrize("exponent", [2 * math.pi, 8 * math.pi, math.sqrt(3)])
+def test_exponents_are_no_multiples_of_pi_or_roots(exponent):
+    law = F(1.3) * X ** F(exponent)
+    snapped, _ = snap(Template(law, target(law, low=0.5, high=1.5)))
+    assert not snapped.atoms(sympy.Pow) & {
+        p for p in snapped.atoms(sympy.Pow) if not (p.exp.is_Rational or p.exp.is_Float)
+    }

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from splinework.interpret.symbolic.edges import edge_candidates, posterior, score
+from splinework.interpret.symbolic.edges import EFFORTS, edge_candidates, posterior, score
 from splinework.interpret.symbolic.library import BY_NAME, LIBRARY, RATE
 from splinework.interpret.symbolic.starting_points import binned, periodogram, sine_starts
 from tests.interpret.symbolic.cases import generator, planted, relative
@@ -28,6 +28,16 @@ def curve(name="exp", seed=0, count=256):
 
 def fitted(x, y, library=LIBRARY):
     return edge_candidates(x, y, np.ones_like(x), library)
+
+
+@pytest.mark.parametrize("level", [1e-6, 1.0, 1e4])
+@pytest.mark.parametrize("folds", [3.0, 14.3, 22.0, 25.1, 31.7, 39.4])
+def test_an_exponential_is_found_by_a_first_look_however_fast_it_is(folds, level):
+    """With relative errors, as of a target over many decades: neighbouring rates are other curves."""
+    x = np.sort(generator(0).uniform(0, 1, 300))
+    y = level * (np.exp(folds * (x - 0.2)) + 0.3)
+    best = edge_candidates(x, y, y**-2.0, LIBRARY, efforts=EFFORTS[:1])[0]
+    assert np.abs(best(x) / y - 1).max() < 1e-6
 
 
 @pytest.mark.parametrize("name", [f.name for f in LIBRARY])

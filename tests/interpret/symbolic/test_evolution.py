@@ -202,3 +202,14 @@ def test_threads_that_share_a_population_take_turns():
         return made.front()
 
     assert found(4) == found(1)
+
+
+def test_a_unit_of_work_is_as_long_for_few_rows_as_for_many():
+    """A formula is set up before it goes through its rows, in the time of about 118 of them."""
+    work = []
+    for n in (64, 256):
+        at, _ = problem(U * V, rows(n))
+        made = populations.population(at, ["exp"], 0, 20)
+        made.native.seed(populations.to_sum(1.7 * U * V, {U: (0, 1.0), V: (1, 1.0)}))
+        work.append(made.native.work())
+    assert work[1] / work[0] == pytest.approx((256 + 118) / (64 + 118), rel=0.2)

@@ -28,7 +28,7 @@ def rows_of(expression, columns, *, low=-1.0, high=1.5, count=700, noise=0.0, sc
 
 
 def best_of(search, target):
-    found = search(initial_problem(target), floor=target.floor)
+    found = search(initial_problem(target), floor=target.floor_of_sums)
     assert [each.score for each in found] == sorted(each.score for each in found)
     return found[0].expression
 
@@ -86,14 +86,16 @@ def test_a_fraction_of_polynomials_is_found_with_its_terms(columns, data):
     assert np.abs(values - truth.y).max() <= 1e-7 * np.abs(truth.y).max()
     assert len(sympy.Poly(top, *SYMBOLS).terms()) <= len(sympy.Poly(above, *SYMBOLS).terms())
     assert len(sympy.Poly(bottom, *SYMBOLS).terms()) <= columns + 1
-    assert fraction_candidates(initial_problem(target), floor=target.floor, exact=True)  # its terms are not ruled out
+    assert fraction_candidates(
+        initial_problem(target), floor=target.floor_of_sums, exact=True
+    )  # its terms are not ruled out
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3])
 def test_no_fraction_leaves_less_than_the_largest_sets_of_terms_say(columns):
     """Whatever the terms of a set that is ruled out: what is left of a target that is no fraction is above the floor."""
     target = rows_of(sympy.exp(sympy.sin(4 * SYMBOLS[0]) + sum(SYMBOLS[1:columns])), columns, noise=0.3)
-    for floor in (target.floor, 1e-14 * float(target.y @ target.y)):
+    for floor in (target.floor_of_sums, 1e-14 * float(target.y @ target.y)):
         rows, sets = _ScaledRows.of(initial_problem(target), floor), fraction_sets(columns, len(target.y), 10)
         every = rows.monomials(exponents_up_to(columns, 10))
         left = possible_sets(sets, every, target.y, rows.root, floor)
@@ -139,7 +141,7 @@ def test_a_power_series_is_no_polynomial_and_no_fraction(function):
     x = np.random.default_rng(0).uniform(-1, 1, (700, 2))
     problem = initial_problem(target := FitTarget(x, function(*x.T), NAMES[:2]))
     for search in (polynomial_candidates, fraction_candidates):
-        assert search(problem, floor=target.floor, exact=True) == []
+        assert search(problem, floor=target.floor_of_sums, exact=True) == []
 
 
 @pytest.mark.parametrize("function", [lambda x: np.log(x * (x + 1) * (x**2 + 1)), np.sqrt, np.arctan, np.tanh])
@@ -147,8 +149,8 @@ def test_a_function_of_one_column_is_no_fraction(function):
     x = np.random.default_rng(0).uniform(0.1, 2, (800, 1))
     target = FitTarget(x, function(x[:, 0]), NAMES[:1])
     for search in (polynomial_candidates, fraction_candidates):
-        assert search(initial_problem(target), floor=target.floor, exact=True) == []
-        for guess in search(initial_problem(target), floor=target.floor):
+        assert search(initial_problem(target), floor=target.floor_of_sums, exact=True) == []
+        for guess in search(initial_problem(target), floor=target.floor_of_sums):
             values = compile_expression(guess.expression, NAMES[:1])(x)
             assert np.sqrt(np.mean((values - target.y) ** 2)) > 0.9e-7 * target.unit
 
@@ -160,14 +162,14 @@ def test_small_values_of_a_cancelling_sum_are_not_fitted_beyond_rounding():
         target = rows_of((a + 1) ** 3 / (a**2 - a + 1), 1, low=-1, high=1, scale="log", seed=seed)
         top, bottom = sympy.fraction(sympy.together(best_of(fraction_candidates, target)))
         assert (sympy.degree(top, a), sympy.degree(bottom, a)) == (3, 2)
-        assert target.floor <= target.nothing <= 1e-3 * len(target.y) * target.unit**2
+        assert target.floor <= target.floor_of_sums <= 1e-3 * len(target.y) * target.unit**2
 
 
 def test_values_over_many_orders_of_magnitude_are_still_fitted():
     """A power law does not cancel, so only a little may be laid to rounding where y is small."""
     x = np.geomspace(0.1, 10, 500)[:, None]
     target = FitTarget(x, 2 * x[:, 0] ** -8.0, NAMES[:1], "log")
-    assert target.floor <= target.nothing <= len(target.y) * 1e-8
+    assert target.floor <= target.floor_of_sums <= len(target.y) * 1e-8
 
 
 def test_errors_by_degree_are_those_of_the_fits():

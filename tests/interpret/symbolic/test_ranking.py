@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sympy
 
+from splinework.formula.parse import parse_formula
 from splinework.interpret.symbolic.constants import FitTarget, confidence_intervals
 from splinework.interpret.symbolic.description_length import structure_length
 from splinework.interpret.symbolic.expression import compile_expression, node_count, symbol
@@ -264,6 +265,21 @@ def test_numbers_are_simple_whichever_of_them_stands_outside_a_sum(law):
     first = formula_rows(pool, "y")[0]
     assert first.complexity <= node_count(law) + 1
     assert max(map(len, re.findall(r"[\d.]+", first.text))) < 6
+
+
+@pytest.mark.parametrize("law", ["exp(-7600/T)", "T**2.3", "exp(T/25)"])
+def test_what_is_nearly_the_same_of_a_column_far_from_zero_is_tried_for_it(law):
+    """Of the three the law is told from the others by the rows, whichever of them was found."""
+    x = np.random.default_rng(0).uniform(275, 315, (400, 1))
+    law = parse_formula(law, ["T"])
+    y = compile_expression(law, ("T",))(x)
+    data = FitTarget(x, y + 0.002 * y.std() * np.random.default_rng(1).standard_normal(400), ("T",))
+    for start in ("2.5*exp(-3000.5/T)", "2.5*T**1.1", "2.5*exp(0.011*T)"):
+        pool = Pool(data)
+        pool.offer(parse_formula(start, ["T"]))
+        best = formula_rows(pool, "y")[0].expression
+        assert np.abs(compile_expression(best, ("T",))(x) - y).max() < 1e-3 * y.std()
+        assert best.has(sympy.exp) == law.has(sympy.exp)
 
 
 @pytest.mark.parametrize("centre", [(0.8, 1.3), (1.1, 0.3), (-3.0, 5.2)])

@@ -289,6 +289,27 @@ def test_richer_structures_are_tried_where_a_simple_law_leaves_much(left, tried,
     assert bool(composed) == tried
 
 
+@pytest.mark.parametrize("outer", [sympy.sqrt, sympy.log], ids=["root", "log"])
+def test_what_a_transform_makes_clearly_simpler_comes_before_evolution(outer):
+    """As the third side of a triangle, which has a kink where it vanishes, so that polynomials leave much of it."""
+    data = problem(outer(A**2 + 1 - 2 * A * sympy.cos(B)), count=200).without(2)
+    pool = Pool(FitTarget(data.columns, data.y, NAMES[:2]))
+    screen = Screen(pool, (initial_problem(pool.target),), further=lambda share: pytest.fail("evolution was asked"))
+    screen._is_transformed(screen.starts[0], 0.0, 0.5 * screen.starts[0].surrogate.error)
+    assert pool.exact
+
+
+def test_the_way_is_that_of_the_best_formula():
+    """A reduction that led to a formula is none of the way to a better one that was found without it."""
+    data = problem(sympy.exp(A) * B, noise=0.01)
+    screen = Screen(Pool(FitTarget(data.columns, data.y, NAMES)), (data,))
+    with screen._noting_path(data.noted("C is irrelevant")):
+        screen.pool.offer(1.5 * A * B)
+    assert screen.path == ("C is irrelevant",)
+    screen.pool.offer(1.1 * sympy.exp(A) * B)
+    assert screen.path == ()
+
+
 @pytest.mark.parametrize("outer", [sympy.log, sympy.atan, lambda e: 1 / sympy.sqrt(e)], ids=["log", "atan", "root"])
 def test_functions_of_a_polynomial_need_no_bank(outer, monkeypatch):
     """The bank would take all the time before a transform of the target is a polynomial."""

@@ -52,6 +52,13 @@ def test_the_factors_of_a_product_are_found_up_to_their_scale(own, rest):
     assert np.abs(found.level + found.own * found.rest - target.y).max() <= 1e-3 * target.unit
 
 
+@pytest.mark.parametrize("count", [48, 60, 90])
+def test_few_rows_are_enough_for_smooth_factors(count):
+    """As `(a + 2)**0.16 (b - 0.7) + 3a`, of which a search of 60 rows fits 48."""
+    target = target_of((A + 2) ** sympy.Float(0.16) * (B - 0.7) + 3 * A, count=count)
+    assert min(each.error for each in separations(initial_problem(target))) <= 1e-4 * target.unit
+
+
 @pytest.mark.parametrize(("own", "rest"), PRODUCTS[:3], ids=str)
 def test_the_error_is_that_of_fresh_rows(own, rest):
     """Under noise the rows that were fitted would say less than what is left."""

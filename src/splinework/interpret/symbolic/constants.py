@@ -82,37 +82,45 @@ class FitTarget:
         """Residual sum of squares below which fits are equally good, by rounding or known noise."""
         n = len(self.y)
         known = self.noise**2 * max(1 - 3 * math.sqrt(2 / n), 0.0)  # lower 3σ limit of the sum of squares of the noise
-        return max(n * self._resolution**2, n * known, self._cancellation)
+        return max(n * self._resolution**2, n * known)
+
+    @property
+    def floor_of_sums(self) -> float:
+        """The same for fits by linear least squares, which know nothing of cancellation."""
+        return max(self.floor, float(np.sum((self.cancellation * self.root) ** 2)))
 
     @property
     def rounding(self) -> float:
-        """Residual sum of squares that rounding may leave: less than `floor`, but for sums that cancel."""
-        return max(1e-4 * len(self.y) * self._resolution**2, self._cancellation)
+        """Residual sum of squares that rounding may leave: less than `floor`."""
+        return 1e-4 * len(self.y) * self._resolution**2
 
     @property
     def nothing(self) -> float:
         """Residual sum of squares of an exact fit: some digits above rounding, or known noise."""
         n = len(self.y)
         known = self.noise**2 * (1 + 3 * math.sqrt(2 / n))
-        return max(1e4 * n * self._resolution**2, n * known, self._cancellation)
+        return max(1e4 * n * self._resolution**2, n * known)
 
     @property
     def _resolution(self) -> float:
         return 1e-10 * max(self.unit, 1e-3 * float(np.abs(self.flat).max()))
 
     @property
-    def _cancellation(self) -> float:
-        """Squared relative errors of a sum whose terms are as large as the largest y where y is small."""
+    def cancellation(self) -> Array | float:
+        """Relative errors `(N,)` of a sum whose terms are as large as the largest y where y is small; 0 on a linear scale."""
         if self.scale != "log":
             return 0.0
-        relative = np.minimum(CANCELLATION * np.finfo(float).eps * self.y.max() / self.y, MAX_CANCELLATION)
-        return float(((relative * self.root) ** 2).sum())
+        return np.asarray(np.minimum(CANCELLATION * np.finfo(float).eps * self.y.max() / self.y, MAX_CANCELLATION))
+
+    def beyond(self, errors: Array) -> Array:
+        """Errors on y's scale, less what cancellation explains."""
+        return np.sign(errors) * np.maximum(np.abs(errors) - self.cancellation, 0.0)
 
     def rss(self, prediction: Array) -> float:
         """Residual sum of squares on y's scale; infinite where the prediction is undefined."""
         with np.errstate(all="ignore"):
             flat = np.log(prediction) if self.scale == "log" else prediction
-            value = float((((flat - self.flat) * self.root) ** 2).sum())
+            value = float(((self.beyond(flat - self.flat) * self.root) ** 2).sum())
         return value if np.isfinite(value) else math.inf
 
 
@@ -158,7 +166,7 @@ class Template:
         for n, value in fixed.items():
             full[n] = value
         columns = list(self.target.x.T)
-        flat = self.target.flat
+        flat, beyond = self.target.flat, self.target.beyond
         unit = self.target.unit / np.broadcast_to(self.target.root, flat.shape)
 
         def model(constants: Array) -> tuple[Array, Array]:
@@ -170,7 +178,7 @@ class Template:
                 value, slopes = stacked[:, 0], stacked[:, 1:][:, free]
                 if self.target.scale == "log":
                     value, slopes = np.log(value), slopes / value[:, None]
-                return (value - flat) / unit, slopes / unit[:, None]
+                return beyond(value - flat) / unit, slopes / unit[:, None]
 
         try:
             solution = minimise(model, full[free], steps=steps)
@@ -198,6 +206,7 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
         return None
     target = template.target
     n, every = len(target.y), range(len(solution.constants))
+    exponents = {part.exp for part in template.expression.atoms(sympy.Pow)}
 
     def free_of(snapped: Rounding) -> list[int]:
         return [i for i in every if i not in snapped]
@@ -210,6 +219,8 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
         state: tuple[Rounding, LeastSquaresSolution], chosen: Rounding
     ) -> tuple[Rounding, LeastSquaresSolution] | None:
         (snapped, before), values = state, {**state[0], **chosen}
+        if any(number.unit and template.symbols[i] in exponents for i, number in chosen.items()):
+            return None  # T**(8*pi) is no law
         trial = template.fit(before.constants, {i: number.value for i, number in values.items()})
         if trial is None:
             return None

@@ -23,6 +23,8 @@ _GAPS = np.concatenate([[1e-6], np.geomspace(1e-4, 40, 19)])
 """Distances of a pole or branch point from the nearest input, in units of their span."""
 _ENDS = np.array([0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.85, 0.93, 0.98, 0.9995])
 """End points of the inputs in a bounded domain, as shares of its half width."""
+_RATES = np.concatenate([np.geomspace(0.1, 6, 14), np.arange(7.5, 45, 1.5)])
+"""Rates of an exponential in units of the span: it is another curve for every unit or two, however fast it is."""
 _FAR = np.array([2.5, 4.0, 8.0, 20.0, 60.0, 200.0])
 """Distances of a vertex at which the inputs see the curve as nearly straight."""
 
@@ -129,8 +131,7 @@ class LibraryFunction:
         if self.free == SHIFT:
             return self._shifts()
         if self.free == RATE:
-            rates = np.geomspace(0.1, 32, 20)
-            return _around(np.concatenate([rates, -rates]), np.array([0.5]))
+            return _around(np.concatenate([_RATES, -_RATES]), np.array([0.5]))
         if self.domain == "unit":
             ends = self.limit * np.concatenate([-_ENDS[:0:-1], _ENDS])
             return np.array([(q - p, p) for p in ends for q in ends if q - p > 0.1 * self.limit])

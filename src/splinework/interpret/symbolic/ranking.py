@@ -21,6 +21,7 @@ from splinework.interpret.symbolic.shortening import (
     offer_without_small_parts,
     shortened,
     with_other_constants,
+    with_other_powers,
     with_units_outside,
 )
 from splinework.interpret.symbolic.simplification import simplified, with_unit_constants
@@ -87,7 +88,13 @@ def formula_rows(
     until = clock.now() + SHORTENING_SHARE * (deadline - clock.now())
     if not pool.exact:  # else numbers are exact too, and no others are as good
         forms = (
-            form for e in near[:MAX_REWRITTEN] if not e.proposal.splines for form in with_other_constants(e.expression)
+            form
+            for e in near[:MAX_REWRITTEN]
+            if not e.proposal.splines
+            for form in (
+                *with_other_constants(e.expression),
+                *with_other_powers(e.expression, pool.target.names, pool.target.x),
+            )
         )
         tried = (pool.offer(form) for form in forms if clock.now() < until)
         shown += [e for e in tried if e is not None and e.description < best + MAX_NATS_BEHIND]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.interpret.symbolic.expression import compile_expression
+from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.extremes import with_extremes
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
@@ -23,6 +23,8 @@ SHARES = tuple(10.0**-n for n in range(11, 2, -1))
 """Shares of a sum that are small, each in turn."""
 
 
+_ALIKE, MAX_RATIO = (lambda s: s, sympy.log, lambda s: 1 / s), 3.0
+"""Functions of a column that are nearly alike far from 0, and the largest of its values, relative to the least, that is far."""
 _FAR_OUT: dict[Any, Callable[[Any], Any]] = {
     sympy.atan: lambda u: sympy.Float(math.pi / 2) - 1 / u,
     sympy.tanh: lambda u: 1 - 2 * sympy.exp(-2 * u),
@@ -35,7 +37,7 @@ def without_a_part(expression: Any) -> Iterator[Any]:
 
     >>> x = sympy.Symbol("x")
     >>> sorted(map(str, without_a_part(x * sympy.tanh(3 * x) + 1)))  # doctest: +NORMALIZE_WHITESPACE
-    ['3*x**2 + 1', 'tanh(3*x) + 1', 'x + 1', 'x*(1 - 2*exp(-6*x)) + 1',
+    ['3*x**2 + 1', 'tanh(3*x) + 1', 'x + 1', 'x - 2*x*exp(-6*x) + 1',
      'x*tanh(3) + 1', 'x*tanh(3*x)', 'x*tanh(x) + 1']
     """
     seen = {expression}
@@ -44,6 +46,8 @@ def without_a_part(expression: Any) -> Iterator[Any]:
             continue
         for smaller in _smaller(part):
             made = expression.xreplace({part: smaller})
+            if smaller.is_Add:  # its number joins the one outside
+                made = made.replace(lambda e, total=smaller: e.is_Mul and e.args[1:] == (total,), sympy.expand_mul)
             if made not in seen and made.free_symbols:
                 seen.add(made)
                 yield made
@@ -69,8 +73,8 @@ def _smaller(part: Any) -> Iterator[Any]:
 def with_other_constants(expression: Any) -> Iterator[Any]:
     """Functions that are nearly the same and may need fewer constants.
 
-    Extremes for absolute values, factors for exponentials, powers of shifted columns for polynomials, and for a hyperbolic
-    tangent beside a number a logistic function, which is zero at one end.
+    Extremes for absolute values, free exponents for fractions, factors for exponentials, powers of shifted columns for
+    polynomials, and for a hyperbolic tangent beside a number a logistic function, which is zero at one end.
 
     >>> x, y = sympy.symbols("x y", real=True)
     >>> sorted(str(each) for each in with_other_constants(sympy.exp(x / 9 - y) + x + abs(x + 1)))
@@ -78,6 +82,11 @@ def with_other_constants(expression: Any) -> Iterator[Any]:
     """
     if (extremes := with_extremes(expression)) != expression:
         yield extremes
+    roots = {
+        each for each in expression.atoms(sympy.Pow) if each.base.is_Symbol and each.exp.is_Rational and each.exp.q > 1
+    }
+    if roots:
+        yield expression.xreplace({each: each.base ** sympy.Float(each.exp) for each in roots})
     for part in expression.atoms(sympy.exp):
         for term in sympy.Add.make_args(part.args[0]):
             if term.free_symbols and (rest := part.args[0] - term).free_symbols:
@@ -90,6 +99,31 @@ def with_other_constants(expression: Any) -> Iterator[Any]:
             for sign in (1, -1):
                 logistic = sign * 2 / (1 + sympy.exp(-2 * sign * step.args[0]))
                 yield expression.xreplace({part: rest.xreplace({step: logistic})})
+
+
+def with_other_powers(expression: Any, names: Sequence[str], x: Array) -> Iterator[Any]:
+    """Other exponentials and powers that are nearly the same of columns far from 0: `exp(b*T)`, `T**p`, `exp(-E/T)`.
+
+    Args:
+        expression: Expression without splines.
+        names: Names of the columns.
+        x: Columns `(N, d)`.
+
+    >>> x = sympy.Symbol("T", real=True)
+    >>> found = with_other_powers(2.0 * sympy.exp(x / 10), ["T"], np.array([[280.0], [320.0]]))
+    >>> [str(each.xreplace({n: sympy.Float(n, 3) for n in each.atoms(sympy.Float)})) for each in found]
+    ['1.52e-61*T**29.9', '2.0e+26*exp(-8.96e+3/T)']
+    """
+    for part in (each for each in expression.atoms(sympy.exp, sympy.Pow) if each.as_base_exp()[1] != -1):
+        inside = sympy.expand_mul(part.args[0] if isinstance(part, sympy.exp) else part.exp * sympy.log(part.base))
+        for name, (low, high) in zip(names, zip(x.min(0).tolist(), x.max(0).tolist(), strict=True), strict=True):
+            s, middle = symbol(name), math.sqrt(max(low * high, 0.0))
+            for one, other in itertools.permutations(_ALIKE if 0 < high < MAX_RATIO * low else (), 2):
+                if (slope := inside.coeff(one(s))).is_number and slope != 0:
+                    ratio = (one(s).diff(s) / other(s).diff(s)).subs(s, middle)
+                    level = sympy.exp(slope * (one(s) - ratio * other(s))).subs(s, middle).evalf()
+                    changed = sympy.exp(inside + slope * (ratio * other(s) - one(s)))
+                    yield expression.xreplace({part: level * sympy.expand(changed, mul=False)})
 
 
 def with_units_outside(expression: Any) -> Iterator[Any]:

@@ -113,12 +113,12 @@ def _means(bins: NDArray[np.int64], x: Array, y: Array, weights: Array, points: 
 
 @dataclass(frozen=True)
 class _StartTable:
-    """The curves of all starts: parameters `(K, 3)`, rows `(K, T)` of mean 0 and norm 1, and the first row of each function."""
+    """The curves of all starts: parameters `(K, 3)`, rows `(K, T)` of norm 1, and the first row of each function."""
 
     functions: tuple[LibraryFunction, ...]
     places: Array
-    rows: NDArray[np.float32]
-    squares: NDArray[np.float32]
+    rows: Array
+    squares: Array
     begins: NDArray[np.int64]
 
 
@@ -181,9 +181,8 @@ def _curves(functions: tuple[LibraryFunction, ...], t: Array) -> _StartTable:
     places = _places(functions)
     rows = np.concatenate([_values(f, p, t) for f, p in zip(functions, places, strict=True)] or [np.empty((0, len(t)))])
     with np.errstate(all="ignore"):
-        rows = rows - rows.mean(1, keepdims=True)
         rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    rows = np.where(np.isfinite(rows).all(1, keepdims=True), rows, 0.0).astype(np.float32)
+    rows = np.where(np.isfinite(rows).all(1, keepdims=True), rows, 0.0)
     begins = np.cumsum([0, *(len(p) for p in places)])
     return _StartTable(functions, np.concatenate(places or [np.empty((0, 3))]), rows, rows**2, begins)
 
@@ -207,9 +206,8 @@ def _best(table: _StartTable, values: Array, mass: Array, several: int, depth: i
     total = float(residual @ (values - mass @ values))
     if total <= 0 or not table.functions:
         return []
-    w = mass.astype(np.float32)
-    drawn, means = (table.rows @ np.stack([residual / np.sqrt(total), mass], 1).astype(np.float32)).T
-    squares = table.squares @ w
+    drawn, means = (table.rows @ np.stack([residual / np.sqrt(total), mass], 1)).T
+    squares = table.squares @ mass
     size = squares - means**2
     left = np.where(size > 1e-5 * squares, 1 - drawn**2 / size, np.inf)
     blocks = list(zip(table.begins[:-1].tolist(), table.begins[1:].tolist(), strict=True))

@@ -71,7 +71,6 @@ class PartedTarget(ABC):
         deadline: Time of `clock`.
         library: Functions of one column.
         ends: The irreducible problems, the smallest first.
-        path: Reductions on the way to the best formula.
         further: Another search, once the direct candidates have failed, for a share of its time; it says whether nothing is left
             to do.
         noise: Least leave-one-out error of all surrogates, on the scale of the target: an estimate of the noise.
@@ -84,7 +83,7 @@ class PartedTarget(ABC):
     further: Callable[[float], bool] | None = None
     ends: list[IrreducibleProblem] = field(default_factory=list)
     noise: float = math.inf
-    path: tuple[str, ...] = ()
+    _led: tuple[PoolEntry | None, tuple[str, ...]] = (None, ())
     _smoothed: bool = False
     _known: ScreeningProblem | None = None
     _shortened: PoolEntry | None = None
@@ -141,6 +140,8 @@ class PartedTarget(ABC):
             may_settle = best.nodes <= 2 * MAX_SHORT_NODES and not self.pool.exact and self._is_accurate
             if best is not self._shortened and (always or may_settle):
                 self._shortened = shortened(self.pool, best, lambda: clock.now() > late)
+                if self._led[0] is best:
+                    self._led = self._shortened, self._led[1]
 
     @property
     def _is_rough(self) -> bool:
@@ -162,7 +163,12 @@ class PartedTarget(ABC):
         before = self.pool.entries[:1]
         yield
         if self.pool.entries[:1] != before:
-            self.path = problem.steps
+            self._led = self.pool.entries[0], problem.steps
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Reductions on the way to the best formula; none where it was found without them."""
+        return self._led[1] if self.pool.entries[:1] == [self._led[0]] else ()
 
     def _summed(self, problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
         """Problems of a column less, where the target or a transform of it is exactly a sum with a function of one column."""

@@ -3,7 +3,7 @@
 A solution g of what is left gives `f = wrap(g)` for the data, as in the recursion of AI Feynman (Udrescu & Tegmark 2020).
 """
 
-import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from splinework.interpret.symbolic.screening.problem import (
     ScreeningProblem,
     transformed,
 )
-from splinework.interpret.symbolic.screening.reducing import BEAM_WIDTH, irreducible_problems
+from splinework.interpret.symbolic.screening.reducing import BEAM_WIDTH, CLEAR_ERROR_RATIO, irreducible_problems
 from splinework.interpret.symbolic.screening.separable import MAX_CLEAN_NOISE
 from splinework.interpret.symbolic.screening.simple_sums import simple_sums
 from splinework.interpret.symbolic.screening.wave_factors import damped_waves, without_wave_factors
@@ -72,16 +72,14 @@ class Screen(PartedTarget):
         if any(self._is_rational(other, sparse=False) for each in wholes for other in transformed(each)):
             return
         if problem.size > 1:
+            known = ends[0].problem.size < problem.size and ends[0].error < MIN_NOISE * problem.spread
+            if self._is_transformed(ends[0].problem, 0.0, CLEAR_ERROR_RATIO * ends[0].error):
+                return
             exact = (summed, self._separated(problem, exact=True), self._joined(problem, exact=True))
             if any(map(self._followed, exact)):
                 return
-        if 1 < ends[0].problem.size < problem.size and ends[0].error < MIN_NOISE * problem.spread:
-            # Known to be smaller, and what polynomials leave is little: before evolution
-            until = clock.now() + (self.deadline - clock.now()) / 2
-            for other in itertools.takewhile(lambda _: clock.now() < until, transformed(ends[0].problem)):
-                self._answer(other)
-                if self.pool.exact:
-                    return
+            if known and self._is_transformed(ends[0].problem, CLEAR_ERROR_RATIO * ends[0].error, math.inf):
+                return
         if self.is_clean:
             divided = [each for each in map(without_wave_factors, singles) if each is not None]
             for each in (*singles, *divided):
@@ -115,6 +113,17 @@ class Screen(PartedTarget):
             return
         if not self.is_clean and self._followed(each for whole in larger for each in self._joined(whole)):
             return
+
+    def _is_transformed(self, problem: ScreeningProblem, least: float, most: float) -> bool:
+        """Answers transforms that polynomials follow with such errors, the best first; True where one settles it."""
+        until = clock.now() + (self.deadline - clock.now()) / 2
+        others = (
+            [each for each in transformed(problem) if least <= each.surrogate.error < most] if problem.size > 1 else []
+        )
+        for other in sorted(others, key=lambda each: each.surrogate.error):
+            if clock.now() < until and not self.pool.exact:
+                self._answer(other)
+        return self.pool.exact
 
     def _look_past_kinks(self) -> None:
         """Notices that rows of one column have no noise where smooth functions cannot tell, as the target has kinks or jumps."""
@@ -218,7 +227,7 @@ class Screen(PartedTarget):
     @property
     def _limits(self) -> dict[str, Any]:
         """Arguments of every search for candidates: the error below which fits are equally good, and the deadline."""
-        return {"floor": self.pool.target.floor, "deadline": self.deadline}
+        return {"floor": self.pool.target.floor_of_sums, "deadline": self.deadline}
 
     def _offer(self, problem: ScreeningProblem) -> None:
         if problem.size == 0:

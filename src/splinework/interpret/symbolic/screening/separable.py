@@ -23,7 +23,7 @@ from splinework.interpret.symbolic.screening.surrogate import FIT_WORK, chebyshe
 SUM, PRODUCT, LOW_RANK = "sum", "product", "low rank"
 DEGREES, MAX_TERMS = (10, 22, 46), 90
 """Degrees of factors of one column, of which the rows that judge choose, and most terms of a factor of several."""
-MIN_ROWS_PER_TERM = 6
+MIN_ROWS_PER_TERM = 3
 N_SWEEPS, MIN_GAIN = 40, 1e-3
 """Most sweeps of the alternating fit, and the relative gain below which they end."""
 N_STARTS, RANKS = 4, (2, 3)
@@ -124,7 +124,8 @@ def coefficients_beside(problem: ScreeningProblem, known: Array) -> tuple[float,
 
 def _best_separation(problem: ScreeningProblem, i: int, kind: str, deadline: float, rank: int = 1) -> Separation | None:
     """The separation by the degree and the scale of the columns, linear or logarithmic, that the judging rows prefer."""
-    trials = {tuple(logs): _separation(problem, i, DEGREES[0], logs, kind, rank, deadline) for logs in _scales(problem)}
+    first = min(DEGREES[0], len(problem.y) // (2 * MIN_ROWS_PER_TERM) - 1)
+    trials = {tuple(logs): _separation(problem, i, first, logs, kind, rank, deadline) for logs in _scales(problem)}
     usable = {scale: each for scale, each in trials.items() if each is not None}
     if not usable:
         return None
@@ -149,7 +150,7 @@ def _separation(
     """The separation by polynomials of a degree; None where rows are too few, or time is up."""
     n = len(problem.y)
     others, most = problem.without(i), n // (2 * MIN_ROWS_PER_TERM)
-    if degree + 1 > most or clock.now() > deadline:
+    if not 1 <= degree < most or clock.now() > deadline:
         return None
     total = 1
     while total < degree and math.comb(others.size + total + 1, others.size) <= (
