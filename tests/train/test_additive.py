@@ -8,7 +8,15 @@ import torch
 
 import splinework as sw
 from splinework.splines.bases import BSpline
-from splinework.train.additive import CurveCoordinates, _equations, _solve, _strengths, additive_fit
+from splinework.train.additive import (
+    CurveCoordinates,
+    _equations,
+    _solve,
+    _strengths,
+    additive_fit,
+    additive_refit,
+    judged_fit,
+)
 from splinework.train.additive_network import may_hold_curves, put_curves
 from splinework.train.between_rows import blending_share
 from splinework.train.curve import MAX_MARGIN, grid_range
@@ -105,6 +113,19 @@ def test_left_out_residuals_are_those_of_fits_without_the_row():
         others = torch.arange(60) != n
         c = torch.linalg.solve(z[others].T @ z[others] + d, z[others].T @ rows.t[others, 0])
         assert float(found.left_out[n, 0]) == pytest.approx(float(rows.t[n, 0] - z[n] @ c), rel=1e-6)
+
+
+@pytest.mark.parametrize("count", [40, 41])
+def test_curves_of_few_rows_are_judged_by_fits_without_a_fold(count):
+    model, rows = sw.KAN([2, 1], dtype=torch.float64), rows_of([wave], inputs=2, count=count, noise=0.2)
+    found, judged = additive_fit(model, rows), judged_fit(model, rows).left_out
+    if count > 40:
+        assert torch.equal(judged, found.left_out)
+        return
+    fold = torch.randperm(count, generator=torch.Generator().manual_seed(0)) % 6
+    for seen in (fold != k for k in range(6)):
+        left = rows.t - additive_refit(model, rows.rows(seen), found)(rows.u)
+        assert float((judged - left)[~seen].detach().abs().max()) <= 1e-12
 
 
 def test_the_deviation_is_that_of_the_posterior():

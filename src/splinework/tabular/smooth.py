@@ -20,7 +20,7 @@ from torch import Tensor
 from splinework.errors import FitWarning
 from splinework.nn.network import KAN
 from splinework.tabular.ensemble import ProgressCallback
-from splinework.train.additive import SumOfCurves, additive_fit, is_estimable
+from splinework.train.additive import SumOfCurves, is_estimable, judged_fit
 from splinework.train.additive_network import put_curves, take_curves
 from splinework.train.between_rows import N_COMPARED_POINTS, new_points
 from splinework.train.callbacks import Step, StopTraining
@@ -139,7 +139,7 @@ def smooth_estimates(
         curve, left_out, _ = estimated_curve(model, rows, seed)
         put_curves(model, curve, rows.u)
         return [SmoothEstimate(unseen(left_out), objective, None)]
-    curves = additive_fit(model, rows) if is_estimable(objective) else None
+    curves = judged_fit(model, rows) if is_estimable(objective) else None
     teacher = ProcessTeacher.of(rows, seed, curves, covariances) if count <= MAX_ROWS else None
     found = []
     if curves is not None:

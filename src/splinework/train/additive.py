@@ -179,10 +179,16 @@ def additive_fit(model: KAN, rows: Samples, max_columns: int = MAX_COLUMNS) -> S
             if best is None or score < best[0] - t.shape[1] * tolerance_of(len(few[0])):
                 best = score, basis, strengths
     assert best is not None
-    found = _on(model, rows, CurveCoordinates.on(layer, best[1], u, weights), best[2])
-    if len(u) > MAX_REFIT_ROWS * u.shape[1]:
+    return _on(model, rows, CurveCoordinates.on(layer, best[1], u, weights), best[2])
+
+
+@torch.no_grad()
+def judged_fit(model: KAN, rows: Samples) -> SumOfCurves:
+    """The sum of curves for comparisons: of few rows, residuals without each are those of fits without its fold."""
+    found = additive_fit(model, rows)
+    if len(rows.u) > MAX_REFIT_ROWS * rows.u.shape[1]:
         return found
-    folds = cross_validated(u, t, lambda seen: additive_refit(model, rows.rows(seen), found))
+    folds = cross_validated(rows.u, rows.t, lambda seen: additive_refit(model, rows.rows(seen), found))
     return replace(found, left_out=torch.where(folds.isfinite(), folds, found.left_out))
 
 

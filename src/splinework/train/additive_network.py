@@ -13,7 +13,7 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import greville
 from splinework.splines.bases import BSpline
-from splinework.train.additive import SumOfCurves, additive_fit, is_estimable
+from splinework.train.additive import SumOfCurves, additive_fit, is_estimable, judged_fit
 from splinework.train.coordinates import effective_parameters
 from splinework.train.curve import FREEDOM_COST, MAX_CLEAN_SHARE, MIN_ROWS, CurveEstimate
 from splinework.train.data_objective import DataObjective
@@ -64,7 +64,7 @@ def estimated_curves(objective: DataObjective) -> SumOfCurves | None:
     """The curves of several inputs; None where the network cannot be them, or the rows do not determine them."""
     if not (may_hold_curves(objective.model) and is_estimable(objective)):
         return None
-    return additive_fit(objective.model, rows_of(objective))
+    return judged_fit(objective.model, rows_of(objective))
 
 
 def leaves_nothing(curves: CurveEstimate, objective: DataObjective) -> bool:

@@ -11,7 +11,7 @@ import torch
 
 from splinework.knowledge.teach.informed import GivenRows
 from splinework.nn.network import KAN
-from splinework.train.additive import additive_fit, is_estimable
+from splinework.train.additive import is_estimable, judged_fit
 from splinework.train.between_rows import N_COMPARED_POINTS, draw_points, new_points
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples, set_units
@@ -47,7 +47,7 @@ def smooth_rows(model: KAN, rows: GivenRows, options: TrainingOptions) -> GivenR
     weights = None if options.weights is None else torch.as_tensor(options.weights, dtype=torch.float64)
     objective = DataObjective(plain, u=plain.input_scaling(rows.x), t=plain.output_scaling(rows.y), weights=weights)
     samples = Samples(objective.u, objective.t, weights)
-    curves = additive_fit(plain, samples) if is_estimable(objective) else None
+    curves = judged_fit(plain, samples) if is_estimable(objective) else None
     teacher = ProcessTeacher.of(samples, options.seed, curves)
     if teacher.noise <= teacher.uncertainty(new_points(objective.u, N_COMPARED_POINTS, options.seed)):
         return None
