@@ -54,6 +54,8 @@ OUTER_SHARE, HARD_SHARE = 0.5, 0.25
 as a share of those that it has learned from: where it differs most from its teacher."""
 N_CANDIDATES, N_EXCHANGES, N_EXCHANGE_STEPS = 2, 4, 20
 """Candidates for each point learned from, how often some are added at most, and steps after each time."""
+MAX_LOSS = 1.1
+"""How much more a network may differ from its teacher between the rows, after it has learned what lies beyond them."""
 TARGET_SHARE = 0.25
 """Share of the teacher's own uncertainty below which following it more closely is not worth while: it adds 3 % to the error."""
 N_STARTS, N_FINAL_STEPS, SETTLES = 4, 30, 0.2
@@ -228,10 +230,11 @@ def finish(
     knowing = ProcessTeacher.of(rows_of(everything), seed, estimated_curves(everything), teacher.covariances)
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
-    student = _with_hardest(student, everything.u, knowing, seed)
     run.judge_anew(student, None)
     with run.approximating("teacher, ", TARGET_SHARE * knowing.uncertainty(points), SETTLES):
         run.advance(student, plan.method, N_FINAL_STEPS, "polish")
+        _exchange(run, student, plan, everything.u, knowing, seed)
+    run.judge_anew(student.on(run.best), None)
     extend_margins(run, student)  # of a few rows one is more than the points that a grid may leave out
     run.best_penalties = penalties
 
@@ -242,17 +245,23 @@ def _exchange(
     """Adds points where the run's best network differs most from its teacher to those that it has learned from, and goes on.
 
     After Remez' exchange algorithm. A network that agrees with its teacher in the mean may be off by dozens of spreads in a
-    corner that few of the points have come to, and a little beyond the rows.
+    corner that few of the points have come to, and a little beyond the rows. What is between the rows comes first: where it is
+    met less well after it, the network stays as it was.
     """
     assert run.best is not None
-    student = student.on(copy.deepcopy(run.best))
-    judge = _candidates(rows, len(student.u), teacher, seed)
-    run.judge_anew(student, replace(student, u=judge.u, t=judge.t, weights=judge.weights))
+    count, first = len(student.u), run.best
+    between, all_round = new_points(rows, count // 4, seed), _candidates(rows, count, teacher, seed)
+    inner = replace(student, u=between, t=teacher(between), weights=None)
+    most = max(MAX_LOSS * math.sqrt(inner.on(first).loss_value()), run.target)
+    student = student.on(copy.deepcopy(first))
+    run.judge_anew(student, replace(student, **vars(all_round)))
     for turn in range(1, 1 + N_EXCHANGES):
         if run.over:
             break
         student = _with_hardest(student, rows, teacher, seed + turn)
         run.advance(student, plan.method, N_EXCHANGE_STEPS, "exchange")
+    if math.sqrt(inner.on(run.best).loss_value()) > most:
+        run.judge_anew(student.on(first), inner)
 
 
 @torch.no_grad()
@@ -270,9 +279,10 @@ def _with_hardest(student: DataObjective, rows: Tensor, teacher: ProcessTeacher,
 def _candidates(rows: Tensor, count: int, teacher: ProcessTeacher, seed: int) -> Samples:
     """New points between the rows, and beyond; the less a teacher knows of the mean there, the less they weigh."""
     outer = outer_points(rows, math.ceil(OUTER_SHARE * count), torch.Generator().manual_seed(seed))
-    points = torch.cat([new_points(rows, count, seed), outer])
+    between = new_points(rows, count, seed)
+    points = torch.cat([between, outer])
     variance = torch.stack([process.deviation(points.cpu()) for process in teacher.processes], dim=1).square().mean(1)
-    weights = (teacher.uncertainty(rows) ** 2 / variance.clamp_min(1e-300)).clamp_max(1).to(rows)
+    weights = (teacher.uncertainty(between) ** 2 / variance.clamp_min(1e-300)).clamp_max(1).to(rows)
     return Samples(points, teacher(points), normalised_weights(weights))
 
 
