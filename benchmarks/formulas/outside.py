@@ -1,7 +1,5 @@
 """Tasks without a formula to find: pure noise, and random splines, which no library of formulas holds."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np

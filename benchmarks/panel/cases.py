@@ -5,8 +5,6 @@ A target gets some cells of the 5 × 4 of rows and noise. Round by round, target
 often, the six seeds of a family have all numbers of rows and all levels, and after 20 rounds every target has had every cell.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Functions of one column or of an inner function, drawn by kind: the terms that the families are made of."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from benchmarks.panel.expressions import Draws, Expression, column, rounded

@@ -1,7 +1,5 @@
 """The families of targets: each is a rule, in its docstring, that draws a function of given columns."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

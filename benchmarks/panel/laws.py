@@ -1,7 +1,5 @@
 """How inputs are spread over the cube [-1, 1]: evenly, correlated, skewed or in clusters."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Nothing is tuned by a reader's hand: ours have no option set, gradient boosting 
 the search of their own kind (marginal likelihood, generalised cross-validation, rounds of boosting). One thread.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Files of results: one line of JSON a case, one file a model."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Runs models on cases, one after another, in a process for each environment that is started anew after a failure."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence

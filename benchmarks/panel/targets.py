@@ -4,8 +4,6 @@ Seeds from 0 on, `SEEDS` of them to a family; the even ones are the half to deve
 Columns: as many active ones as the family allows, and idle ones in half of the targets (up to five; ten in all).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 from zlib import crc32

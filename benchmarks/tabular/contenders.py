@@ -1,7 +1,5 @@
 """Contenders on tables."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Scores of a prediction, on rows that the contender has not seen."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A picture of the ranks: the mean of each contender with its spread, and the rank on each set."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Ranks of the contenders: on each set by the mean over folds, then their mean over sets, with its spread by the bootstrap."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Files of results: one line of JSON a cell, one file a contender."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 

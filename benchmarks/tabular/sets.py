@@ -1,7 +1,5 @@
 """The twelve sets, chosen by the rule of docs/tabular.md, twice six that came later by the same rule, and their folds."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """How long one fit takes: 20 000 rows, about 20 columns, synthetic and measured, with the score on rows that were held out."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable
 from pathlib import Path

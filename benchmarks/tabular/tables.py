@@ -1,7 +1,5 @@
 """Tables of the cells in Markdown: scores and ranks of both kinds of sets, then the time that they took."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Laws of required and forbidden terms: they are there, or not there, in every row."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From rows to a formula, without a setting to choose: what must be found, and what must not be made up."""
 
-from __future__ import annotations
-
 import inspect
 from importlib import import_module
 

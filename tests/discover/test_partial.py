@@ -1,7 +1,5 @@
 """Laws of partial formulas: what was planted is found, constants and unknown parts alike; what cannot be is told."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from typing import Any

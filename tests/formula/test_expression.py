@@ -1,7 +1,5 @@
 """The reader of formulas: what it computes, what it refuses, and that no text can hurt it."""
 
-from __future__ import annotations
-
 import pickle
 
 import mpmath

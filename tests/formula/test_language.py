@@ -1,7 +1,5 @@
 """One language: every function and every expression means the same in all arithmetics, and what is printed is read again."""
 
-from __future__ import annotations
-
 import ast
 import math
 import random

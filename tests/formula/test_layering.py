@@ -1,7 +1,5 @@
 """Formulas as layers: the network of functions computes the formula, with few layers, and shares what is equal."""
 
-from __future__ import annotations
-
 import random
 
 import numpy as np

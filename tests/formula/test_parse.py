@@ -1,7 +1,5 @@
 """Formulas in: what our own text says is read back, and no text does anything but give a formula or a clear error."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import sympy

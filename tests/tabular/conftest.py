@@ -1,7 +1,5 @@
 """Settings for the tests of the estimators: scikit-learn may dispatch to other array libraries here."""
 
-from __future__ import annotations
-
 import os
 from unittest import mock
 

@@ -1,7 +1,5 @@
 """Small tables that the tests of the estimators share."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What is known beforehand, given to the estimators: it holds in raw units for rows that were never seen, and is told."""
 
-from __future__ import annotations
-
 import pickle
 import warnings
 from typing import Any

@@ -1,7 +1,5 @@
 """scikit-learn's own checks: all that `check_estimator` yields, and those that it never does."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """From columns to inputs: what a fit learns about gaps and levels, and what new rows become."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`partial_fit` and `warm_start`: a fit that goes on."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Monotone directions: curves within their cones are the best there, and hidden nodes keep theirs at every step."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """What a fitted estimator tells: formulas, importances, pictures, a page, a file."""
 
-from __future__ import annotations
-
 import pickle
 import re
 import xml.etree.ElementTree as ET

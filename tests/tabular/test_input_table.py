@@ -1,7 +1,5 @@
 """Tables of every library in; what is not a table is refused in scikit-learn's words, or by the name of the column."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Any
 

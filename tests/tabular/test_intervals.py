@@ -1,7 +1,5 @@
 """Laws of prediction intervals: they cover new rows, follow the noise, and rest on nothing but held-out errors."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

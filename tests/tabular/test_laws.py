@@ -1,7 +1,5 @@
 """Laws of the estimators: what a fit must not depend on, and what its results must agree with."""
 
-from __future__ import annotations
-
 import pickle
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Laws of the losses: their slopes, their minima, their units, and what estimators with them predict and say."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

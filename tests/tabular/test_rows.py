@@ -1,7 +1,5 @@
 """Canonical rows: order and repetition leave no trace."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

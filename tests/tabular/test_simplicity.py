@@ -1,7 +1,5 @@
 """The one-standard-error rule of the estimators: fewest columns, no worse than the best by more than one standard error."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

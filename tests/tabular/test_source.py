@@ -1,7 +1,5 @@
 """Laws of where the bytes of a table come from: files, pipes, the standard input, packed or not, up to a limit."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import os

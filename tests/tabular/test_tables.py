@@ -1,7 +1,5 @@
 """Reading tables: what is recognised, what is refused, and that nothing but a `SplineworkError` ever comes out."""
 
-from __future__ import annotations
-
 import datetime
 import gzip
 import io

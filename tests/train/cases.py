@@ -1,7 +1,5 @@
 """Rows to fit, and small helpers, for the laws of training."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

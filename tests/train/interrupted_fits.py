@@ -1,7 +1,5 @@
 """A fit that is killed at a step, and what it means that two fits are the same."""
 
-from __future__ import annotations
-
 from splinework.train import fit
 from tests.interpret.edit.cases import same_state, state_of
 from tests.train.cases import fresh, smooth, uniform

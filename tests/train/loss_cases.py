@@ -1,7 +1,5 @@
 """The losses that the laws run over, with targets that each of them takes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pytest

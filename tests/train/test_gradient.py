@@ -1,7 +1,5 @@
 """Gradients of the mean squared error and of a loss by its slope, whoever works them out, are those of autograd."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """Rows and residuals together: the quadratic is that of both, and the gradient is right."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

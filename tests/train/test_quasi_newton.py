@@ -1,7 +1,5 @@
 """Quasi-Newton methods: the laws of Broyden's family, and scipy's as oracle."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Relations as sources: rows of Polars, DuckDB and Arrow stream into a fit, the same as from arrays."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset

@@ -1,7 +1,5 @@
 """Laws of residuals: the Jacobian through series is the one of automatic differentiation, for every equation and shape."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import Tensor

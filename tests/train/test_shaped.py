@@ -1,7 +1,5 @@
 """Fits of shaped networks: the steps stay within bounds, and end where an exact solver ends."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import replace
 from functools import cache

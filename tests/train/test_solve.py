@@ -1,7 +1,5 @@
 """Laws of `solve`: equations are solved to the limit, and what cannot be one is refused by name."""
 
-from __future__ import annotations
-
 import math
 import warnings
 

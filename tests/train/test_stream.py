@@ -1,7 +1,5 @@
 """Laws of rows that are not in memory: the same objective as in memory, every row once per pass, held-out rows never."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What cannot be read as a stream of rows is refused with a word on what came and what to do; and memory stays small."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The native update of parameters is torch's own step, whatever happens to the optimiser between two steps."""
 
-from __future__ import annotations
-
 import copy
 
 import pytest

@@ -7,8 +7,6 @@ noise from row to row (von Neumann's ratio of successive differences): a quantit
 Quantities that are functions of others are no news: their gradients depend on those of the others.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace

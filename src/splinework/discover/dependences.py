@@ -6,8 +6,6 @@ the contrast. Columns that it does not need are eliminated, the column that is e
 looked at again: so there are as many relations as columns less the dimension of what the rows lie on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final

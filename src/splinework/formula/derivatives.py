@@ -1,7 +1,5 @@
 """Symbolic differentiation of formula texts by the rules of `functions.py`, with trivial simplification."""
 
-from __future__ import annotations
-
 import ast
 import copy
 from functools import lru_cache

@@ -4,8 +4,6 @@ A lexer restricts the characters and `ast.parse` applies the grammar; the text i
 limited. The syntax tree is interpreted in `program.py`.
 """
 
-from __future__ import annotations
-
 import ast
 import keyword
 import re

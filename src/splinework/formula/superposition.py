@@ -5,8 +5,6 @@ what depends on one node only is composed with the functions before it; anything
 has the operations of formulas on such values.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

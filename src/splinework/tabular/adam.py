@@ -1,7 +1,5 @@
 """Adam on given gradients, and batches of rows."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Status of the user's axioms after a fit."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -7,8 +7,6 @@ direction; and how far the estimator, which may have left a curve out, is from t
 An estimator with interactions has the bands of the curves beside them: what the interactions leave of the noise is the noise.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

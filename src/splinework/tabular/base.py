@@ -1,7 +1,5 @@
 """Base class of the estimators: from a table to canonical rows to a network, and from a table to its outputs."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

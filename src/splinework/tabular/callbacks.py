@@ -4,8 +4,6 @@ Training calls one function, `on_step(stage, step, steps, loss)`. Here it become
 and for scikit-learn a tree of tasks: the fit, its stages, their steps. Older versions of scikit-learn have no callbacks.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Class labels as codes, and logits as class probabilities."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, final
 

@@ -4,8 +4,6 @@ A user refers to columns by name, by index, or by their name in formulas. The in
 and of missing values, and none for a constant column. Axioms can refer to numeric columns only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, final

@@ -1,7 +1,5 @@
 """The constant network, for tables with constant inputs or a constant target."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Continued training of a fitted network on further rows, for `partial_fit` and `warm_start`."""
 
-from __future__ import annotations
-
 import copy
 
 import torch

@@ -1,7 +1,5 @@
 """The additive part by cross-validation: its fits without each fold, and whether some labels are wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """The diagram that a notebook shows below an estimator: inputs, nodes and outputs, with edges drawn by importance."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from html import escape

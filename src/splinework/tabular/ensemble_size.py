@@ -1,7 +1,5 @@
 """How large the ensemble of an estimator is: nodes, members and steps, by the hyperparameters and the number of rows."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from splinework.tabular.ensemble import EnsembleSettings

@@ -1,7 +1,5 @@
 """Rows beyond the data of a fit: values outside a column's range, and levels or gaps that the fit has not seen."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -5,8 +5,6 @@ of the same kind without each fold say how well it predicts. The fewest nodes, t
 whose held-out losses the best model allows are taken: the rule of `one_standard_error.py` once more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Estimators on disk: the network's safetensors file, with the encoding of the columns in its header. No pickle."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

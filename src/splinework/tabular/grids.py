@@ -1,7 +1,5 @@
 """The grids of a training: quantile knots for the curves, and finer ones that contain them for the members of the ensemble."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -6,8 +6,6 @@ model selection"). It is solved by accelerated proximal gradients on the groups 
 none violates its optimality condition (Beck and Teboulle 2009; Tibshirani et al. 2012, "Strong rules").
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

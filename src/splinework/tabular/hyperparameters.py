@@ -1,7 +1,5 @@
 """The hyperparameters of an estimator's training."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Inputs and targets are in raw units here, on linear scales, so that axioms refer to the user's own numbers.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence

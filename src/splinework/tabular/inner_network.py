@@ -1,7 +1,5 @@
 """The network inside a frame, with its inputs and their labels, for plots and reports."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final

@@ -1,7 +1,5 @@
 """The interactions: an ensemble on the residual of the curves, and its training anew on the inputs that held-out rows defend."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

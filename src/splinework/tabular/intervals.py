@@ -6,8 +6,6 @@ Where the size of the errors depends on the row, and held-out rows agree, errors
 so that intervals are wide where the noise is (locally adaptive intervals, Lei et al. 2018, section 5.2).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Of few rows both are trained: one network by Levenberg and Marquardt's steps is 
 smooth; the ensemble is taken where it predicts held-out rows better by more than a standard error.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """`load`: reads an estimator from its file."""
 
-from __future__ import annotations
-
 import os
 from typing import Any, Final
 

@@ -5,8 +5,6 @@ the pinball loss of quantiles is smoothed by a logistic kernel, narrower the mor
 it is to second order in the width (Fernandes, Guerre and Horta 2021).
 """
 
-from __future__ import annotations
-
 import math
 from abc import abstractmethod
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Curves of an additive model that rise or fall along directed inputs: least penalised loss within cones of coefficients."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Penalised multinomial regression: the additive part's coefficients for several classes at given penalties."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -4,8 +4,6 @@ Computations run in float64 on the CPU; inputs and results are converted. Withou
 `numpy.asarray`, as in scikit-learn.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The training of one network on standardised rows: curves, interactions, smooth estimates, and the choice among them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -9,8 +9,6 @@ with one every sixth idle column would stay.
 Columns and bends are ordered by what each costs when it goes; sums of the last k are refitted, with and without each fold.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar

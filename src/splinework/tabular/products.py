@@ -6,8 +6,6 @@ own: REML says how strong each product is, and held-out labels whether all of th
 `4 x_i x_j = (x_i + x_j)² - (x_i - x_j)²`, so the network has it exactly between the outermost rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

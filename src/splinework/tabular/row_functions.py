@@ -1,7 +1,5 @@
 """A fitted estimator as a function of the user's columns, with its losses and the bands of its effects."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -4,8 +4,6 @@ A row of weight three and three copies of it become identical data, and so do pe
 from canonical rows is therefore bitwise invariant to both.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

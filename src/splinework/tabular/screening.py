@@ -11,8 +11,6 @@ neighbours, are common to all folds. Where the best choice is not better than th
 input is kept.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

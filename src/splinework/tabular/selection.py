@@ -3,8 +3,6 @@
 All inputs of a column are tested together, so that the fifty levels of a category do not pass fifty tests.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

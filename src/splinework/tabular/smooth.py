@@ -6,8 +6,6 @@ which is. The splines are a network; on the mean of a process, blended with them
 what is handed back.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Callable, Sequence

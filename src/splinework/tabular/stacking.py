@@ -3,8 +3,6 @@
 The weights s are those of `min Σ_n w_n ρ(f_n + Σ_k s_k g_kn, y_n)` with `0 ≤ s_k ≤ 1` (Wolpert 1992; Breiman 1996).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

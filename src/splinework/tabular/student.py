@@ -6,8 +6,6 @@ weakest edges, and what is left is taught again. The student knows the rows by i
 has not seen is the teacher's, moved by what both differ there. Held-out rows judge it by the rule of `one_standard_error.py`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

@@ -5,8 +5,6 @@ regression models for contaminated data", JRSS B 50 (1988) 225). Without this, a
 every logit stays small. `losses.py` has the other regressions.
 """
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace

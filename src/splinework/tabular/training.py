@@ -5,8 +5,6 @@ held out; the out-of-fold predictions give the stacking weights (`stacking.py`),
 (`assembly.py`). Where interactions do not improve the held-out loss significantly, the network stays additive, `[p, q]`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`KANTransformer`: the hidden nodes of a network as features."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, final

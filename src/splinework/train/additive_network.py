@@ -1,7 +1,5 @@
 """Networks that are sums of curves, whatever their depth, and the fit of one without hidden nodes."""
 
-from __future__ import annotations
-
 import copy
 import math
 from dataclasses import replace

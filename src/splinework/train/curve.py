@@ -9,8 +9,6 @@ right for both. Where rows are not met so, a function of a limited band is fitte
 errs far less, the spline is the one nearest to it.
 """
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator

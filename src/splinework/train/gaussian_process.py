@@ -4,8 +4,6 @@ Among the covariances of `covariance.py`, from a line or curves to a function of
 `log p(y) = -½ yᵀ(K + σ²I)⁻¹y - ½ log det(K + σ²I)` and its prior's (Rasmussen & Williams 2006, eq. 2.30).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

@@ -5,8 +5,6 @@ mean is known wherever one likes, without noise, and the network is trained on i
 The held-out rows decide between that network and the one that learned from the rows themselves.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Callable, Sequence

@@ -4,8 +4,6 @@ Threads that wait for each other after every small product of matrices keep two 
 another program needs one of them, each product waits for that.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Laws of units: texts and dimensions, Buckingham's theorem, and formulas that are right in their units."""
 
-from __future__ import annotations
-
 import ast
 import contextlib
 import csv

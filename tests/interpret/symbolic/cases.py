@@ -1,7 +1,5 @@
 """What the tests of formulas share: planted functions, small nets, and networks whose edges are known exactly."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any

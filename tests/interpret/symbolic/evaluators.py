@@ -4,8 +4,6 @@ A Pratt parser over a table of operators; Excel's and Julia's tables differ wher
 binds tighter than a power and powers group from the left, in Julia and mathematics neither.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from functools import reduce

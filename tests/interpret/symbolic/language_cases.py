@@ -1,7 +1,5 @@
 """Expressions that every language must give the same numbers for, with points and the numbers."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Evaluates LaTeX as a reader would: adjacent factors multiply, a function takes the bracket that follows it."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Numbers in formulas: fitted together, and replaced by simple ones where the data agree."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Fitting the library to the curve of one edge."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From nets to expressions in raw units, and from expressions to text, LaTeX and functions."""
 
-from __future__ import annotations
-
 import keyword
 
 import numpy as np

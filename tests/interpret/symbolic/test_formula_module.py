@@ -1,7 +1,5 @@
 """The constants of a formula as a torch module: parameters that training moves, with the right gradient."""
 
-from __future__ import annotations
-
 import pytest
 import sympy
 import torch

@@ -1,7 +1,5 @@
 """Formulas in other languages give the same numbers there: what is run in this process, names, splines, refusals."""
 
-from __future__ import annotations
-
 import copy
 import pickle
 

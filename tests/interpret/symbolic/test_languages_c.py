@@ -1,7 +1,5 @@
 """C: compiled with every warning an error, called, compared."""
 
-from __future__ import annotations
-
 import ctypes
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Excel: the same numbers from the package `formulas`, which follows Excel's grammar, and from LibreOffice."""
 
-from __future__ import annotations
-
 import csv
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 r"""LaTeX: sympy's own reader of LaTeX understands the part that its grammar covers (`\sin{}` is ambiguous to it)."""
 
-from __future__ import annotations
-
 import warnings
 
 import pytest

@@ -1,7 +1,5 @@
 """Nonlinear least squares: against scipy, and where the problem is bad."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy.optimize import least_squares

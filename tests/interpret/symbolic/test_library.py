@@ -1,7 +1,5 @@
 """Every function of the library: its value, slope, printed form, domain and starts say the same thing."""
 
-from __future__ import annotations
-
 import mpmath
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """The net of symbolic edges: its values, its Jacobian, and its constants as one vector."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

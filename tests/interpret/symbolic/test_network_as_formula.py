@@ -1,7 +1,5 @@
 """A network that no short formula describes is a row of its table: with splines, and nearly as good as the network."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

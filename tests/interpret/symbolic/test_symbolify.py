@@ -1,7 +1,5 @@
 """From a fitted network to formulas: planted ones come back, and what is no formula is not called one."""
 
-from __future__ import annotations
-
 import copy
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The table of formulas: order, figures, names, and the forms in which a formula is handed out."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import sympy

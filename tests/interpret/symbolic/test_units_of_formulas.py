@@ -1,7 +1,5 @@
 """Laws of formulas with units: true laws are consistent, broken ones are told, constants get what they must carry."""
 
-from __future__ import annotations
-
 import ast
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Libraries chosen by the user: names of ours, formulas of one variable, and functions of their own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any

@@ -3,8 +3,6 @@
 What a compressed file unpacks to is limited, since a few kilobytes can hold gigabytes.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 import os
