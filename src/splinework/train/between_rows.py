@@ -9,10 +9,11 @@ MAX_CODES = 10
 """A column with at most this number of distinct values is a code; values between them are not drawn."""
 KERNEL_FREEDOM = 3
 """Degrees of freedom of the kernel, a t distribution: some points lie far from any row, where a few of many new rows would."""
-N_OUTERMOST, REACH = 3, 3.0
+N_OUTERMOST, REACH, OUTER_REACH = 3, 3.0, 10.0
 """Outermost gaps of a column, and how many times their mean a point may lie beyond its range: the largest of twenty times as many
-rows lies about three (the logarithm of twenty) beyond the largest of them, where the tail is exponential."""
-STRETCH = 0.5
+rows lies about three (the logarithm of twenty) beyond the largest of them, where the tail is exponential; and the same for outer
+points, as tails may be longer."""
+STRETCH = 1.0
 """Mean of how much further from the mean than the rows outer points lie, as a share."""
 N_COMPARED_POINTS = 500
 """Points at which two predictions are compared."""
@@ -61,8 +62,8 @@ def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
 def outer_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Points beyond the rows, and between columns that go together: `(count, inputs)`.
 
-    A row is stretched away from the mean by a factor of one and an exponential variable; half of them have some columns of other
-    rows before. Codes keep their values.
+    A row is stretched away from the mean by a factor of one and an exponential variable, as far as the columns' tails allow; half
+    of the rows have taken some columns from others before. Codes keep their values.
 
     Args:
         u: Rows `(N, inputs)`.
@@ -80,13 +81,14 @@ def outer_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
     codes = torch.tensor([_is_code(column) for column in u.T]).to(u.device)
     mixed = torch.where((chance(inputs) < 0.5) & (chance(1) < 0.5), some(), some())
     factor = 1 - STRETCH * chance(1).clamp_min(1e-6).log()
-    return torch.where(codes, mixed, u.mean(0) + factor * (mixed - u.mean(0)))
+    low, high = reached(u, OUTER_REACH)
+    return torch.where(codes, mixed, (u.mean(0) + factor * (mixed - u.mean(0))).clamp(low, high))
 
 
-def reached(u: Tensor) -> tuple[Tensor, Tensor]:
-    """How far further rows may lie beyond the rows `u (N, inputs)`: lower and upper ends `(inputs,)`."""
+def reached(u: Tensor, reach: float = REACH) -> tuple[Tensor, Tensor]:
+    """How far further rows may lie beyond the rows `u (N, inputs)`, `reach` gaps: lower and upper ends `(inputs,)`."""
     last = min(N_OUTERMOST, len(u) - 1)
-    share = REACH / last
+    share = reach / last
     low, high = (u.topk(last + 1, 0, largest=largest).values for largest in (False, True))
     return low[0] - share * (low[last] - low[0]), high[0] + share * (high[0] - high[last])
 

@@ -52,8 +52,9 @@ OUTER_SHARE, HARD_SHARE = 0.5, 0.25
 as a share of those that it has learned from: where it differs most from its teacher."""
 N_CANDIDATES, N_EXCHANGES, N_EXCHANGE_STEPS = 2, 4, 20
 """Candidates for each point learned from, how often some are added at most, and steps after each time."""
-MAX_LOSS = 1.1
-"""How much more a network may differ from its teacher between the rows, after it has learned what lies beyond them."""
+MAX_RATIO, MAX_LOSS = 2.0, 1.1
+"""How much more than between the rows a network may differ from its teacher all round, so that nothing is added; and how much
+more between the rows after it has learned what lies beyond them."""
 TARGET_SHARE = 0.25
 """Share of the teacher's own uncertainty below which following it more closely is not worth while: it adds 3 % to the error."""
 N_STARTS, N_FINAL_STEPS, SETTLES = 4, 30, 0.2
@@ -250,25 +251,26 @@ def _exchange(
     count, first = len(student.u), run.best
     between, all_round = new_points(rows, count // 4, seed), _candidates(rows, count, teacher, seed)
     inner = replace(student, u=between, t=teacher(between), weights=None)
-    most = max(MAX_LOSS * math.sqrt(inner.on(first).loss_value()), run.target)
+    misfit = math.sqrt(inner.on(first).loss_value())
+    most = max(MAX_LOSS * misfit, run.target)
     student = student.on(copy.deepcopy(first))
     run.judge_anew(student, replace(student, **vars(all_round)))
     for turn in range(1, 1 + N_EXCHANGES):
-        if run.over:
+        if run.over or run.best_score < MAX_RATIO * misfit:
             break
-        student = _with_hardest(student, rows, teacher, seed + turn)
+        candidates = _candidates(rows, N_CANDIDATES * count, teacher, seed + turn)
+        student = _with_hardest(student, candidates, math.ceil(HARD_SHARE * len(student.u)))
         run.advance(student, plan.method, N_EXCHANGE_STEPS, "exchange")
     if math.sqrt(inner.on(run.best).loss_value()) > most:
         run.judge_anew(student.on(first), inner)
 
 
 @torch.no_grad()
-def _with_hardest(student: DataObjective, rows: Tensor, teacher: ProcessTeacher, seed: int) -> DataObjective:
-    """The objective with further points: those of many where its network differs most from the teacher."""
-    some = _candidates(rows, N_CANDIDATES * len(student.u), teacher, seed)
+def _with_hardest(student: DataObjective, some: Samples, count: int) -> DataObjective:
+    """The objective with further points: the `count` of some where its network differs most from the teacher."""
     assert some.weights is not None
     differences = some.weights * (student.model.unit_forward(some.u) - some.t).square().mean(1)
-    hardest = some.rows(differences.topk(math.ceil(HARD_SHARE * len(student.u))).indices)
+    hardest = some.rows(differences.topk(count).indices)
     before = torch.ones_like(student.u[:, 0]) if student.weights is None else student.weights
     u, t = torch.cat([student.u, hardest.u]), torch.cat([student.t, hardest.t])
     return replace(student, u=u, t=t, weights=torch.cat([before, cast(Tensor, hardest.weights)]))
