@@ -8,9 +8,10 @@ from scipy.special import j0
 import splinework as sw
 from splinework.splines.bases import BSpline
 from splinework.train import process_teacher
-from splinework.train.curve import CurveEstimate, smooth_curve, spline_network
+from splinework.train.curve import CurveEstimate, grid_range, smooth_curve, spline_network
 from splinework.train.data_split import Samples
 from splinework.train.penalised_spline import PenalisedSpline, penalty_rows
+from splinework.train.process_teacher import ProcessTeacher, estimated_curve
 
 
 def spread_of(values):
@@ -281,3 +282,21 @@ def test_a_longer_grid_changes_nothing_inside_and_is_not_made_for_little(degree,
     assert float(low) <= max(sides[0], -1.0) + 1e-12
     assert float(high) >= min(sides[1], 1.0) - 1e-12
     assert longer((-1.01, 1.1)) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_curve_of_noisy_rows_goes_on_beyond_them_like_the_process_that_it_is_blended_with(seed):
+    generator = torch.Generator().manual_seed(seed)
+    u = torch.randn(80, 1, generator=generator, dtype=torch.float64)
+    u = u / u.abs().max()
+    t = torch.sin(5 * u) + 0.5 * torch.randn(80, 1, generator=generator, dtype=torch.float64)
+    model, rows = sw.KAN([1, 1], dtype=torch.float64), Samples(u, t, None)
+    found, _, text = estimated_curve(model, rows, seed)
+    process = ProcessTeacher.of(rows, seed)
+    assert "curves" in text
+    low, high = grid_range(model.kan_layers[0], u)
+    assert low < u.min()
+    assert high > u.max()
+    for end, outermost in ((low, u.amin(0)), (high, u.amax(0))):
+        own, its = (float((f(end[None]) - f(outermost[None])).detach()) for f in (found, process))
+        assert abs(own - its) <= 0.02

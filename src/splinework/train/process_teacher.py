@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -160,7 +160,9 @@ def estimated_curve(model: KAN, rows: Samples, seed: int) -> tuple[CurveEstimate
     low, high = grid_range(model.kan_layers[0], rows.u)
     count = min(max(POINTS_PER_ROW * len(rows.u), MIN_CURVE_POINTS), MAX_CURVE_POINTS)
     points = low + (high - low) * torch.linspace(0, 1, count, dtype=low.dtype, device=low.device)[:, None]
-    taught = smooth_curve(model, Samples(points, torch.where(clean, curve(points), teacher(points)), None))
+    # Beyond noisy rows a spline goes on like its last few, which are mostly noise, and a process like all of them.
+    mean = _continuation(teacher, replace(teacher, curves=None, share=1.0), points, known.u)
+    taught = smooth_curve(model, Samples(points, torch.where(clean, curve(points), mean), None))
     left_out = rows.t - taught(rows.u)  # rows that do not count are unseen
     left_out[counted] = torch.where(clean, curve.left_out, teacher.left_out.to(clean.device))
     return taught, left_out, f"{taught.chosen.basis} for the mean of {teacher}"
@@ -186,8 +188,7 @@ def _continued(model: KAN, rows: Samples, curve: CurveEstimate, teacher: Process
     count = min(max(POINTS_PER_ROW * len(rows.u), MIN_CURVE_POINTS), MAX_CURVE_POINTS)
     share = torch.linspace(0, 1, count, dtype=ends.dtype, device=ends.device)[:, None]
     points = sides[0] + (sides[1] - sides[0]) * share
-    inside = points.clamp(ends[0], ends[1])
-    taught = smooth_curve(model, Samples(points, curve(inside) + teacher(points) - teacher(inside), None))
+    taught = smooth_curve(model, Samples(points, _continuation(curve, teacher, points, rows.u), None))
     apart = (taught(rows.u) - curve(rows.u)).square().mean()
     if bool(apart <= curve.left_out.square().mean()):
         return taught
@@ -225,11 +226,18 @@ def _lengthened(
     old = (old >= before) & (old < before + cells + degree)
     values = width.new_zeros(basis.size, len(most))
     values[old] = torch.linalg.lstsq(rows_at(inside)[:, old], curve(inside)).solution
-    edge = outside.clamp(low, high)
-    left = curve(edge) + teacher(outside) - teacher(edge) - rows_at(outside) @ values
+    left = _continuation(curve, teacher, outside, torch.cat([low, high])[:, None]) - rows_at(outside) @ values
     values[~old] = torch.linalg.lstsq(rows_at(outside)[:, ~old], left).solution
     missed = left - rows_at(outside)[:, ~old] @ values[~old]
     if bool((missed.abs() > most).any()):
         return None
     made = spline_network(model.kan_layers[0], basis, grid, values[None], torch.zeros_like(values[0]))
     return ContinuedCurve(made, curve.freedom, curve.noise, curve.left_out, curve)
+
+
+def _continuation(
+    inner: Callable[[Tensor], Tensor], outer: Callable[[Tensor], Tensor], points: Tensor, rows: Tensor
+) -> Tensor:
+    """The values `(M, q)` of one function among the rows `(N, d)`, which goes on beyond them by what another changes there."""
+    inside = points.clamp(rows.amin(0), rows.amax(0))
+    return inner(inside) + outer(points) - outer(inside)
