@@ -1,5 +1,7 @@
 """Teachers: where rows are few or noisy a network is as good as a Gaussian process, and where it can be better it is."""
 
+import copy
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +11,8 @@ import torch
 import splinework as sw
 from splinework.data import SpecialSet
 from splinework.train import Roughness, fitting
-from splinework.train.between_rows import agree, draw_points, new_points, outer_points
+from splinework.train import teacher as teaching
+from splinework.train.between_rows import OUTER_REACH, agree, draw_points, new_points, outer_points, reached
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
 from splinework.train.fitting import prepare
@@ -18,7 +21,7 @@ from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
 from splinework.train.process_teacher import ProcessTeacher
 from splinework.train.run import TrainingRun
-from splinework.train.teacher import _goes_astray, is_teachable, prefers, teach
+from splinework.train.teacher import _exchange, _goes_astray, is_teachable, prefers, teach
 from splinework.train.uncertainty import _typical_size
 from tests.contracts.cases import relative_distance
 
@@ -257,6 +260,12 @@ def test_an_interruption_of_the_teaching_loses_nothing_of_what_the_rows_gave(mon
     assert all(torch.equal(stopped[name], plain[name]) for name in plain)
 
 
+def lesson(u, t, seed):
+    objective = DataObjective(sw.KAN([u.shape[1], 9, 1], dtype=torch.float64), u=u, t=t, seed=seed)
+    plan = make_plan(objective, TrainingOptions(seed=seed, progress=False), smooth=False)
+    return TrainingRun(None, torch.Generator().manual_seed(seed)), objective, plan
+
+
 @pytest.mark.parametrize("seed", [2, *(pytest.param(each, marks=pytest.mark.slow) for each in (0, 1, 3, 4))])
 def test_a_taught_network_stays_near_its_teacher_beyond_rows_of_columns_that_go_together(seed):
     rng = np.random.default_rng(seed)
@@ -264,14 +273,54 @@ def test_a_taught_network_stays_near_its_teacher_beyond_rows_of_columns_that_go_
     y = np.sin(x[:, 0]) + x[:, 1] * x[:, 2] / 4 + 0.2 * rng.normal(size=60)
     u, t = torch.from_numpy(x / x.std(0)), torch.from_numpy((y - y.mean()) / y.std())[:, None]
     teacher = ProcessTeacher.of(Samples(u, t, None), seed)
-    options = TrainingOptions(seed=seed, progress=False)
-    objective = DataObjective(sw.KAN([4, 9, 1], dtype=torch.float64), u=u, t=t, seed=seed)
-    plan = make_plan(objective, options, smooth=False)
-    run = TrainingRun(None, torch.Generator().manual_seed(seed))
+    run, objective, plan = lesson(u, t, seed)
     taught, _ = teach(run, objective, plan, teacher, seed)
     outer = outer_points(u, 2000, torch.Generator().manual_seed(seed + 1000))
     off = (taught.unit_forward(outer) - teacher(outer)).detach()[:, 0] / teacher.processes[0].deviation(outer)
     assert off.square().mean() < 1
+
+
+def test_what_is_won_beyond_the_rows_is_not_paid_for_between_them(monkeypatch):
+    u = torch.randn(20, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    teacher = ProcessTeacher.of(Samples(u, torch.sin(u[:, :1]) + u[:, 1:], None), 0)
+    run, objective, plan = lesson(u, teacher(u), 0)
+    first, flat = copy.deepcopy(objective.model), copy.deepcopy(objective.model)
+    with torch.no_grad():
+        for parameter in flat.parameters():
+            parameter.zero_()
+    run.best, met = first, []
+
+    def spoil(*_):
+        """A step after which the judge likes a network that is far worse between the rows."""
+        met.append(True)
+        run.best, run.best_score = flat, 0.0
+
+    def nearly(_, at):
+        return first.unit_forward(at).detach() + 0.01
+
+    monkeypatch.setattr(run, "advance", spoil)
+    monkeypatch.setattr(teaching, "MAX_RATIO", 0.0)
+    monkeypatch.setattr(ProcessTeacher, "__call__", nearly)
+    points = new_points(u, 200, 0)
+    _exchange(run, replace(objective.on(first), u=points, t=nearly(None, points)), plan, u, teacher, 0)
+    assert met == [True]
+    assert torch.equal(run.best.unit_forward(points), first.unit_forward(points))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_outer_points_stay_within_reach_and_codes_keep_their_values(seed):
+    generator = torch.Generator().manual_seed(seed)
+    normal = torch.randn(90, 1, generator=generator, dtype=torch.float64)
+    u = torch.cat([normal, normal.exp(), torch.randint(0, 3, (90, 1), generator=generator).double()], dim=1)
+    found = outer_points(u, 3000, generator)
+    assert found.shape == (3000, 3)
+    low, high = reached(u, OUTER_REACH)
+    assert bool(((low <= found) & (found <= high)).all())
+    assert found[:, 2].unique().tolist() == u[:, 2].unique().tolist()
+    assert float((found[:, :2] > u[:, :2].amax(0)).double().mean()) > 0.02
+    together = torch.corrcoef(torch.stack([u[:, 0], u[:, 1].log()]))[0, 1]
+    assert together > 0.999
+    assert torch.corrcoef(torch.stack([found[:, 0], found[:, 1].clamp_min(1e-9).log()]))[0, 1] < 0.9
 
 
 @pytest.mark.parametrize("astray", [5.0, 50.0, 1e6])
