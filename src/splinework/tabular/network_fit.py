@@ -23,6 +23,7 @@ from splinework.tabular.few_nodes import fewest_nodes
 from splinework.tabular.grids import curve_intervals, quantile_layer
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.interactions import Interactions, InteractionTraining
+from splinework.tabular.latent_process import latent_network
 from splinework.tabular.monotone_curves import given_up, half_directed
 from splinework.tabular.one_standard_error import Reference, curves_of, simplest_curves
 from splinework.tabular.products import nodes_of_products, with_more_terms
@@ -37,6 +38,7 @@ from splinework.tabular.tasks import Multiclass, Regression, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 from splinework.train.between_rows import is_significant
 from splinework.train.covariance import Covariance
+from splinework.train.data_split import Samples
 from splinework.train.gaussian_process import MAX_EXACT_ROWS
 
 MIN_CLEAN_LOSS, MAX_CLEAN_LOSS = 1e-14, 1e-3
@@ -124,7 +126,7 @@ class NetworkFit:
         how = settings, ensemble, layer, parts, self.fold, self.generator, log, kept, self.signs, lost
         training = InteractionTraining(self.u, self.t, self.weights, job.task, *how)
         found = training.run(design, columns)
-        smooth = job._smooth(parts.held, found.mixture, log)
+        smooth = job._smooth(parts.held, found.mixture, curves.whole.values(design), log)
         best = smooth or job._merged(curves, parts, layer, ensemble, found, log)
         if self.screening is not None:
             return best
@@ -142,7 +144,7 @@ class NetworkFit:
         log: TrainingLog,
     ) -> TrainedNetwork | None:
         """The constant, where a regression does not predict held-out rows better by more than a standard error; else None."""
-        if best.out_of_fold is None or self.settings.hidden != "auto":
+        if not self.task.is_regression or best.out_of_fold is None or self.settings.hidden != "auto":
             return None
         held = parts.held[~torch.isnan(best.out_of_fold[parts.held, 0])]
         found = curves_of(curves, self.fold, len(parts.parts), ())
@@ -260,17 +262,18 @@ class NetworkFit:
         moved = self.scaling.y_shift + self.scaling.y_scale * shift
         return replace(self.scaling, y_shift=moved), moved + self.scaling.y_scale * unseen
 
-    def _smooth(self, held: Tensor, mixture: Stacking, log: TrainingLog) -> TrainedNetwork | None:
+    def _smooth(self, held: Tensor, mixture: Stacking, start: Tensor, log: TrainingLog) -> TrainedNetwork | None:
         """The network of a smooth estimate, where that predicts held-out rows better than curves and ensemble do.
 
         Splines on the grids that the rows ask for are preferred, as the simpler model, unless these are better by more than a
         standard error.
         """
         settings = self.settings
-        if self.screening is not None or self.signs is not None:
+        if self.screening is not None or self.signs is not None or not settings.is_auto():
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
-        if not (isinstance(self.task, Regression) and settings.is_auto()):
-            return None
+        if not isinstance(self.task, Regression):
+            rows, more = Samples(self.raw_x, self.t, self.weights), (self.seed, self.names, settings.max_iter, log)
+            return latent_network(rows, self.scaling, held, mixture, start, *more)
         weights, variance = self.weights[held], float(self.scaling.y_scale.square().mean())
         rivals: list[tuple[float, Tensor, SmoothEstimate]] = []
         loss, best, noise = mixture.expected_loss, None, math.inf

@@ -123,7 +123,7 @@ def smooth_estimates(
     count, inputs, outputs = len(x), x.shape[1], y.shape[1]
     if not (MIN_ROWS <= count <= MAX_CURVE_ROWS and inputs <= MAX_COVARIATES and outputs <= MAX_TARGETS):
         return []
-    model = _network(inputs, outputs, seed, names)
+    model = network_for(inputs, outputs, seed, names)
     set_units(model, x, y, always=True)
     objective = DataObjective(model, u=model.input_scaling(x), t=model.output_scaling(y), weights=weights, seed=seed)
     rows = Samples(objective.u, objective.t, objective.weights)
@@ -171,7 +171,7 @@ def fit_network(
     if len(x) < MIN_FITTED_ROWS or not 1 < x.shape[1] <= MAX_COVARIATES or y.shape[1] > MAX_TARGETS:
         return None
     some = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:MAX_FITTED_ROWS]
-    model, unseen = _network(x.shape[1], y.shape[1], seed, names), some[held[some]]
+    model, unseen = network_for(x.shape[1], y.shape[1], seed, names), some[held[some]]
     set_units(model, x[some], y[some], always=True)
     rows = Samples(model.input_scaling(x), model.output_scaling(y), weights)
     split = DataSplit(rows.rows(some[~held[some]]), rows.rows(unseen), True, Squared(), covariances)
@@ -205,7 +205,7 @@ def _in_same_units(own: KAN, shape: list[int], seed: int) -> KAN:
     return model
 
 
-def _network(inputs: int, outputs: int, seed: int, names: Sequence[str] | None) -> KAN:
+def network_for(inputs: int, outputs: int, seed: int, names: Sequence[str] | None) -> KAN:
     """A network with random values: one layer for one covariate, else one with hidden nodes."""
     per_node = (inputs + outputs) * (GRID + DEGREE + 1) + 1
     hidden = max(2, min(2 * inputs + 1, MAX_HIDDEN, MAX_PARAMETERS // per_node))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -52,17 +52,27 @@ class Covariance:
         values: Noise, c, then l, a and, where `additive`, b and m: `(2 + 2 inputs,)` or `(2 + 4 inputs,)`.
         inputs: Number of inputs.
         additive: Whether there is a curve per input.
+        noise_is_known: Whether the noise is given, and not to be estimated.
     """
 
     family: Family
     values: Tensor
     inputs: int
     additive: bool = False
+    noise_is_known: bool = False
 
     @property
     def noise(self) -> float:
         """Variance of the noise in standardised units."""
         return math.exp(2 * float(self.values[0]))
+
+    def with_noise(self, variance: float | None) -> Covariance:
+        """The same with a noise that is given; itself where there is none."""
+        if variance is None:
+            return self
+        values = self.values.clone()
+        values[0] = math.log(variance) / 2
+        return replace(self, values=values, noise_is_known=True)
 
     def __call__(self, x: Tensor, z: Tensor) -> Tensor:
         """Covariances `(N, M)` without noise of `x (N, inputs)` and `z (M, inputs)`."""

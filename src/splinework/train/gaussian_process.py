@@ -4,6 +4,8 @@ Among the covariances of `covariance.py`, from a line or curves to a function of
 `log p(y) = -½ yᵀ(K + σ²I)⁻¹y - ½ log det(K + σ²I)` and its prior's (Rasmussen & Williams 2006, eq. 2.30).
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,6 +18,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from splinework.train.between_rows import MAX_REFIT_ROWS, cross_validated
+from splinework.train.conditioning import Kernel, cholesky_factor, condition, kernel_of
 from splinework.train.covariance import FAMILIES, Covariance, RowPairs
 
 EVIDENCE_ROWS, MAX_EVIDENCE_ROWS = 300, 600
@@ -39,6 +42,8 @@ STEP, MIN_CURVATURE = 1e-3, 1e-2
 """Differences of logarithms by which the curvature of the density is found, and the least one, of what even priors leave open."""
 START_LENGTHS = (1.5, 0.4)
 """Length scales that the search begins with, in standard deviations of an input, times the root of the number of inputs."""
+MIN_WEIGHT = 1e-6
+"""Least weight of a row."""
 MIN_NOISE, MAX_NOISE = 1e-6, 2.0
 """Bounds of the noise's standard deviation, in standard deviations of y."""
 
@@ -81,6 +86,27 @@ class GaussianProcess:
         parts = ((x - self.shift) / self.scale).split(4096)
         return self.centre + self.spread * torch.cat([self.covariance(part, self.nodes) @ self.loads for part in parts])
 
+    def in_units(self, shift: float, scale: float) -> GaussianProcess:
+        """The process of `(y - shift) / scale`."""
+        centre, spread, left_out = (self.centre - shift) / scale, self.spread / scale, self.left_out / scale
+        return replace(self, centre=centre, spread=spread, left_out=left_out)
+
+    def kernel(self, x: Tensor) -> Kernel:
+        """The covariances of the rows `x (N, inputs)` that it was fitted to."""
+        z = (x - self.shift) / self.scale
+        return kernel_of(self.covariance, z, z if len(self.nodes) == len(x) else self.nodes)
+
+    def mean(self, kernel: Kernel) -> Tensor:
+        """The posterior mean at the rows of a kernel, `(N,)`."""
+        return self.centre + self.spread * (kernel[0] @ self.loads)
+
+    def given(self, y: Tensor, weights: Tensor, noise: float | None, kernel: Kernel) -> GaussianProcess:
+        """The process of the same hyperparameters for other targets of its rows; weights and noise are as in `fit_process`."""
+        covariance = self.covariance.with_noise(None if noise is None else noise / self.spread**2)
+        t, inverse = (y - self.centre) / self.spread, 1 / weights.clamp_min(MIN_WEIGHT)
+        loads, left_out, factor = condition(kernel, t, covariance.noise * inverse)
+        return replace(self, covariance=covariance, loads=loads, left_out=self.spread * left_out, factor=factor)
+
     def deviation(self, x: Tensor) -> Tensor:
         """The posterior standard deviation of the mean at `x (N, inputs)`, `(N,)`, in units of y."""
         z = (x - self.shift) / self.scale
@@ -95,7 +121,14 @@ class GaussianProcess:
 
 @torch.no_grad()
 def fit_process(
-    x: Tensor, y: Tensor, *, weights: Tensor | None = None, seed: int = 0, begun: Covariance | None = None
+    x: Tensor,
+    y: Tensor,
+    *,
+    weights: Tensor | None = None,
+    seed: int = 0,
+    begun: Covariance | None = None,
+    noise: float | None = None,
+    refits: bool = True,
 ) -> GaussianProcess:
     """Hyperparameters of the largest marginal likelihood, and the posterior mean.
 
@@ -105,6 +138,8 @@ def fit_process(
         weights: Row weights `(N,)` of mean 1: the variance of a row's noise is inversely proportional to its weight.
         seed: Seed of the sample of rows that hyperparameters are estimated from.
         begun: The covariance of a process of nearly the same rows, from which the search goes on; None searches from the start.
+        noise: The variance of the noise of a row of weight 1; None where it is to be estimated.
+        refits: Whether the left-out residuals of few rows are those of processes without each fold.
 
     Returns:
         The process.
@@ -114,19 +149,30 @@ def fit_process(
     >>> float((process(x) - torch.sin(3 * x[:, 0])).abs().max()) < 1e-4
     True
     """
-    found = _fitted(x, y, weights, seed, begun, MAX_ITERATIONS)
-    if not 1 < x.shape[1] >= len(x) / MAX_REFIT_ROWS:
+    found = _fitted(x, y, weights, seed, begun, MAX_ITERATIONS, noise)
+    if not (refits and is_refitted(x)):
         return replace(found, left_out=_inflation(found) * found.left_out)
 
     def without(seen: Tensor) -> GaussianProcess:
         some = None if weights is None else weights[seen] / weights[seen].mean()
-        return _fitted(x[seen], y[seen], some, seed, found.covariance, LAST_ITERATIONS)
+        return _fitted(x[seen], y[seen], some, seed, found.covariance, LAST_ITERATIONS, noise)
 
     return replace(found, left_out=cross_validated(x, y, without))
 
 
+def is_refitted(x: Tensor) -> bool:
+    """Whether rows `x (N, inputs)` are so few that residuals of left-out ones are those of processes without each fold."""
+    return 1 < x.shape[1] >= len(x) / MAX_REFIT_ROWS
+
+
 def _fitted(
-    x: Tensor, y: Tensor, weights: Tensor | None, seed: int, begun: Covariance | None, iterations: int
+    x: Tensor,
+    y: Tensor,
+    weights: Tensor | None,
+    seed: int,
+    begun: Covariance | None,
+    iterations: int,
+    noise: float | None = None,
 ) -> GaussianProcess:
     """The process, with left-out residuals at the hyperparameters of all rows; from `begun` on with this number of iterations."""
     share = torch.full_like(y, 1 / len(y)) if weights is None else weights / weights.sum()
@@ -135,41 +181,24 @@ def _fitted(
     scale = torch.where(scale > 1e-12 * x.abs().amax(0), scale, torch.ones_like(scale))
     z, t = (x - shift) / scale, (y - centre) / spread
     order = torch.randperm(len(z), generator=torch.Generator().manual_seed(seed))
-    inverse = torch.ones_like(t) if weights is None else 1 / weights.clamp_min(1e-6)
+    inverse = torch.ones_like(t) if weights is None else 1 / weights.clamp_min(MIN_WEIGHT)
     few, more = order[:EVIDENCE_ROWS], order[:MAX_EVIDENCE_ROWS]
-    covariance, evidence = _estimate(z[few], t[few], inverse[few]) if begun is None else (begun, -math.inf)
+    known = None if noise is None else noise / spread**2
+    covariance, evidence = (
+        _estimate(z[few], t[few], inverse[few], known) if begun is None else (begun.with_noise(known), -math.inf)
+    )
     if len(more) > len(few) or begun is not None:
         most = LAST_ITERATIONS if len(more) > len(few) else iterations
         covariance, evidence = _maximise(covariance, RowPairs.of(z[more]), t[more], inverse[more], most)
     nodes = z if len(z) <= MAX_EXACT_ROWS else z[order[:N_INDUCING_ROWS]]
-    loads, left_out, factor = _condition(covariance, z, t, inverse, nodes)
-    left = float(left_out.square().mean())
+    loads, left_out, factor = condition(kernel_of(covariance, z, nodes), t, covariance.noise * inverse)
+    left = float(share @ left_out.square())
     if len(more) > len(few) and begun is None and covariance.noise < MAX_NOISE_SHARE * left and left > MIN_LEFT_SHARE:
-        anew, larger = _estimate(z[more], t[more], inverse[more])
+        anew, larger = _estimate(z[more], t[more], inverse[more], known)
         if larger > evidence:
             covariance, evidence = anew, larger
-            loads, left_out, factor = _condition(covariance, z, t, inverse, nodes)
+            loads, left_out, factor = condition(kernel_of(covariance, z, nodes), t, covariance.noise * inverse)
     return GaussianProcess(covariance, evidence, shift, scale, centre, spread, nodes, loads, spread * left_out, factor)
-
-
-def _condition(
-    covariance: Covariance, z: Tensor, t: Tensor, inverse: Tensor, nodes: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Coefficients of the mean, leave-one-out residuals, and the factor (Rasmussen & Williams 2006, eqs. 5.12 and 8.14)."""
-    noise = covariance.noise * inverse
-    if nodes is z:
-        factor = cholesky_factor(covariance(z, z) + noise.diag())
-        loads = torch.cholesky_solve(t[:, None], factor)[:, 0]
-        return loads, loads / torch.cholesky_inverse(factor).diagonal(), factor
-    # By QR, as the normal equations of a small noise have no digits left (Foster et al. 2009).
-    cross, lower = covariance(z, nodes), cholesky_factor(covariance(nodes, nodes))
-    whitened = torch.linalg.solve_triangular(lower, (cross / noise.sqrt()[:, None]).T, upper=False).T
-    orthogonal, triangle = torch.linalg.qr(torch.cat([whitened, torch.eye(len(nodes), dtype=z.dtype)]))
-    orthogonal = orthogonal[: len(z)]
-    along = torch.linalg.solve_triangular(triangle, orthogonal.T @ (t / noise.sqrt())[:, None], upper=True)
-    loads = torch.linalg.solve_triangular(lower.T, along, upper=True)[:, 0]
-    leverage = orthogonal.square().sum(1)
-    return loads, (t - cross @ loads) / (1 - leverage).clamp_min(1e-12), lower @ triangle.T
 
 
 def _inflation(process: GaussianProcess) -> float:
@@ -178,19 +207,7 @@ def _inflation(process: GaussianProcess) -> float:
     return math.sqrt(count / max(count - len(process.covariance.values) / 2, MIN_FREE_SHARE * count))
 
 
-def cholesky_factor(matrix: Tensor) -> Tensor:
-    """The Cholesky factor, with as much on the diagonal as it takes."""
-    factor: Tensor
-    factor, failed = torch.linalg.cholesky_ex(matrix)
-    size = float(matrix.diagonal().mean())
-    for share in (1e-14, 1e-12, 1e-10, 1e-8, 1e-6):
-        if not int(failed):
-            break
-        factor, failed = torch.linalg.cholesky_ex(matrix + share * size * torch.eye(len(matrix), dtype=matrix.dtype))
-    return factor
-
-
-def _estimate(z: Tensor, t: Tensor, inverse: Tensor) -> tuple[Covariance, float]:
+def _estimate(z: Tensor, t: Tensor, inverse: Tensor, noise: float | None = None) -> tuple[Covariance, float]:
     """The covariance of the largest posterior density: family and start first, then a curve per input too.
 
     Of few rows that does not say what a model with more numbers is worth: there each family gets curves, and integrals decide.
@@ -202,7 +219,8 @@ def _estimate(z: Tensor, t: Tensor, inverse: Tensor) -> tuple[Covariance, float]
         for length in START_LENGTHS:
             values = torch.full((2 + 2 * inputs,), math.log(length * math.sqrt(inputs)), dtype=z.dtype)
             values[0], values[1], values[2 + inputs :] = math.log(0.1), 0.0, math.log(0.1)
-            starts.append(_maximise(Covariance(family, values, inputs), pairs, *rows, TRIAL_ITERATIONS))
+            start = Covariance(family, values, inputs).with_noise(noise)
+            starts.append(_maximise(start, pairs, *rows, TRIAL_ITERATIONS))
         tried.append(_maximise(max(starts, key=itemgetter(1))[0], pairs, *rows, MAX_ITERATIONS))
     few = len(z) <= MAX_FEW_ROWS
     for plain in tried if few else [max(tried, key=itemgetter(1))]:
@@ -243,6 +261,8 @@ def _maximise(
     d, prior = start.inputs, _priors(start)
     low = [math.log(MIN_NOISE), -4.0, *[-4.0] * d, *[-8.0] * d, *([-8.0] * d + [-4.0] * d) * start.additive]
     high = [math.log(MAX_NOISE), 5.0, *[8.0] * d, *[4.0] * d, *([4.0] * d + [5.0] * d) * start.additive]
+    if start.noise_is_known:
+        low[0] = high[0] = float(start.values[0])
 
     def cost(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         covariance = replace(start, values=torch.from_numpy(values.copy()))

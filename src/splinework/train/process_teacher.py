@@ -157,15 +157,24 @@ def estimated_curve(model: KAN, rows: Samples, seed: int) -> tuple[CurveEstimate
     teacher = ProcessTeacher.of(known, seed, curve)
     if teacher.share == 0:
         return found
-    low, high = grid_range(model.kan_layers[0], rows.u)
-    count = min(max(POINTS_PER_ROW * len(rows.u), MIN_CURVE_POINTS), MAX_CURVE_POINTS)
-    points = low + (high - low) * torch.linspace(0, 1, count, dtype=low.dtype, device=low.device)[:, None]
     # Beyond noisy rows a spline goes on like its last few, which are mostly noise, and a process like all of them.
-    mean = _continuation(teacher, replace(teacher, curves=None, share=1.0), points, known.u)
-    taught = smooth_curve(model, Samples(points, torch.where(clean, curve(points), mean), None))
+    alone = replace(teacher, curves=None, share=1.0)
+
+    def mean(points: Tensor) -> Tensor:
+        return torch.where(clean, curve(points), _continuation(teacher, alone, points, known.u))
+
+    taught = learned_curve(model, rows.u, mean)
     left_out = rows.t - taught(rows.u)  # rows that do not count are unseen
     left_out[counted] = torch.where(clean, curve.left_out, teacher.left_out.to(clean.device))
     return taught, left_out, f"{taught.chosen.basis} for the mean of {teacher}"
+
+
+def learned_curve(model: KAN, u: Tensor, function: Callable[[Tensor], Tensor]) -> CurveEstimate:
+    """The spline of one input that is nearest to a function of points `(M, 1)`, among the rows `u (N, 1)` and on the grid."""
+    low, high = grid_range(model.kan_layers[0], u)
+    count = min(max(POINTS_PER_ROW * len(u), MIN_CURVE_POINTS), MAX_CURVE_POINTS)
+    points = low + (high - low) * torch.linspace(0, 1, count, dtype=low.dtype, device=low.device)[:, None]
+    return smooth_curve(model, Samples(points, function(points), None))
 
 
 def _continued(model: KAN, rows: Samples, curve: CurveEstimate, teacher: ProcessTeacher) -> CurveEstimate | None:

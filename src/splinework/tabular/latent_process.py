@@ -1,0 +1,212 @@
+"""Gaussian processes under the likelihoods of classes, counts, positive numbers and quantiles, and the networks that learn them.
+
+Iteratively reweighted least squares finds the posterior mode of the outputs: their working responses are rows of a regression,
+whose noise is known where the likelihood leaves no scale open, and whose marginal likelihood says how smooth the outputs are
+(penalised quasi-likelihood: Breslow & Clayton, JASA 88 (1993) 9; Rasmussen & Williams 2006, ch. 3.4, without the derivatives of
+the weights). What is taught to a network is the output whose probability is that of the posterior's mean, nearly (MacKay, Neural
+Computation 4 (1992) 720; of several classes: Lu, Ie & Sha, arXiv 2006.07584).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from splinework.tabular.assembly import Standardisation
+from splinework.tabular.smooth import MAX_COVARIATES, MAX_ROWS, MIN_ROWS, SmoothEstimate, network_for
+from splinework.tabular.stacking import CHOICES, Stacking, stack
+from splinework.tabular.tasks import Classification, Task
+from splinework.tabular.trained import TrainedNetwork, TrainingLog
+from splinework.train.additive_network import put_curves
+from splinework.train.between_rows import is_significant
+from splinework.train.data_objective import DataObjective
+from splinework.train.data_split import Samples, set_units
+from splinework.train.gaussian_process import GaussianProcess, fit_process, is_refitted
+from splinework.train.process_teacher import ProcessTeacher, learned_curve
+
+MAX_OUTPUTS = 6
+"""Most outputs, each of which has a process of its own."""
+MIN_SLOPE = 1e-4
+"""Least derivative of a mean by its output, relative to 1: a row beyond says nothing of the output."""
+N_SEARCHES, MAX_TURNS = 3, 10
+"""Turns of reweighting in which hyperparameters are searched for, and further ones at most."""
+MAX_CHANGE = 1e-3
+"""Change of the loss in a turn, as a share of it, below which outputs are at the mode."""
+MIN_LEFT = 1e-3
+"""Least share of a row's own variance that its output has without it."""
+
+
+@dataclass(frozen=True)
+class LatentTeacher(ProcessTeacher):
+    """Processes of outputs, in network units, whose mean is taken over what they leave open of the probabilities.
+
+    Attributes:
+        slopes: `π / 8` in units of each output, `(outputs,)`; 0 where outputs are no logits.
+        origin: An output of 0 in network units, `(outputs,)`.
+    """
+
+    slopes: Tensor = field(default_factory=lambda: torch.zeros(1))
+    origin: Tensor = field(default_factory=lambda: torch.zeros(1))
+
+    @torch.no_grad()
+    def __call__(self, u: Tensor) -> Tensor:
+        """The outputs `(N, outputs)`."""
+        variance = torch.stack([process.deviation(u.cpu()) for process in self.processes], dim=1).square().to(u.device)
+        return moderated(super().__call__(u) - self.origin, variance * self.slopes) + self.origin
+
+
+def moderated(outputs: Tensor, variance: Tensor) -> Tensor:
+    """The outputs whose probabilities are those of normal ones in the mean, nearly; variances are times `π / 8`."""
+    return outputs / (1 + variance).sqrt()
+
+
+def latent_network(
+    rows: Samples,
+    scaling: Standardisation,
+    held: Tensor,
+    mixture: Stacking,
+    start: Tensor,
+    seed: int,
+    names: Sequence[str] | None,
+    max_iter: int,
+    log: TrainingLog,
+) -> TrainedNetwork | None:
+    """The network of a process, unless curves and ensemble predict held-out rows better by more than a standard error.
+
+    Args:
+        rows: Raw inputs, standardised targets and weights.
+        scaling: The units of the targets.
+        held: The rows `(m,)` that judge.
+        mixture: Curves and ensemble as these rows have judged them, and the likelihood.
+        start: Outputs of these for all rows, `(n, q)`.
+        seed: Seed of all that is random.
+        names: Names of the inputs.
+        max_iter: Number of steps that is shown as the most.
+        log: The log of steps.
+    """
+    assert rows.weights is not None
+    t, weights, found = rows.t[held], rows.weights[held], None
+    if isinstance(mixture.task, Classification):
+        start = mixture.task.constant(rows.t, rows.weights).expand_as(
+            rows.t
+        )  # from which Newton's steps do not overshoot
+    for task in dict.fromkeys((mixture.task.of_right_labels(), mixture.task)):
+        estimate = latent_estimate(rows.u, rows.t, rows.weights, task, start, seed=seed, names=names)
+        if estimate is None:
+            return None
+        judged = stack(estimate.out_of_fold[held], (), t, weights, task)
+        if found is None or judged.loss < found[0].loss:
+            found = judged, estimate
+    assert found is not None
+    judged, estimate = found
+    rival = mixture.losses * _optimism(mixture, rows.u.shape[1])
+    if not math.isfinite(judged.loss) or is_significant(judged.losses - rival, weights):
+        return None
+    teacher, objective = estimate.teacher, estimate.objective
+    assert teacher is not None
+    if rows.u.shape[1] > 1:
+        model, _ = estimate.network(seed, max_iter, log)
+    else:
+        model = objective.model
+        put_curves(model, learned_curve(model, objective.u, teacher), objective.u)
+    with torch.no_grad():
+        units = model.output_scaling
+        outputs = estimate.out_of_fold + model(rows.u) - units.inverse(teacher(objective.u))
+        judged = stack(outputs[held], (), t, weights, judged.task)
+        if is_significant(judged.losses - rival, weights):
+            return None
+        factor = judged.inverse_temperature
+        shift = scaling.y_shift + scaling.y_scale * judged.task.calibration(factor * outputs[held], t, weights)
+        units.set(shift + factor * scaling.y_scale * units.shift, factor * scaling.y_scale * units.scale)
+        unseen = shift + factor * scaling.y_scale * outputs
+    return TrainedNetwork(model, judged.loss, log.history[-1]["step"], log.history, unseen, task=judged.task)
+
+
+def _optimism(mixture: Stacking, inputs: int) -> float:
+    """The loss of other rows as a multiple of that of the rows which have chosen where groups stop, and what sees which input."""
+    rows, choices = len(mixture.losses), CHOICES * (sum(map(bool, mixture.stacking_weights)) + inputs)
+    return (rows + choices) / max(rows - choices, 1)
+
+
+def latent_estimate(
+    x: Tensor, y: Tensor, weights: Tensor, task: Task, start: Tensor, *, seed: int, names: Sequence[str] | None = None
+) -> SmoothEstimate | None:
+    """The process of the outputs of a likelihood; None of tables that are too small, too long or too wide.
+
+    Args:
+        x: Inputs `(n, p)`.
+        y: Targets `(n, q)` as the task takes them.
+        weights: Row weights `(n,)` of mean 1.
+        task: The likelihood.
+        start: Outputs `(n, q)` to begin with.
+        seed: Seed of the sample of rows that hyperparameters are estimated from, and of the network's values.
+        names: Names of the inputs.
+    """
+    if not (MIN_ROWS <= len(x) <= MAX_ROWS and x.shape[1] <= MAX_COVARIATES and y.shape[1] <= MAX_OUTPUTS):
+        return None
+    model = network_for(x.shape[1], y.shape[1], seed, names)
+    set_units(model, x, start, always=True)
+    u = model.input_scaling(x)
+    mode = _posterior_mode(u, y, weights, task, start, seed)
+    set_units(model, x, mode.outputs, always=True)
+    scaling, factor = model.output_scaling, math.pi / 8 if isinstance(task, Classification) else 0.0
+    units = zip(mode.processes, scaling.shift.tolist(), scaling.scale.tolist(), strict=True)
+    teacher = LatentTeacher(
+        tuple(process.in_units(shift, scale) for process, shift, scale in units),
+        slopes=factor * scaling.scale.square(),
+        origin=-scaling.shift / scaling.scale,
+    )
+    unseen = mode.unseen
+    if factor:
+        variance = torch.stack([process.deviation(u).square() for process in mode.processes], dim=1)
+        without = variance / (1 - variance * mode.weights).clamp_min(MIN_LEFT)  # what is open without the row itself
+        unseen = moderated(unseen, factor * without)
+    objective = DataObjective(model, u=u, t=scaling(mode.outputs), weights=weights, seed=seed)
+    return SmoothEstimate(unseen, objective, teacher)
+
+
+@dataclass(frozen=True)
+class _Mode:
+    """Processes of the outputs `(n, q)` at the posterior mode, those without each row, and the working weights."""
+
+    processes: tuple[GaussianProcess, ...]
+    outputs: Tensor
+    unseen: Tensor
+    weights: Tensor
+
+
+def _posterior_mode(u: Tensor, y: Tensor, weights: Tensor, task: Task, start: Tensor, seed: int) -> _Mode:
+    """The mode, by one output after the other: first with a search for hyperparameters, then to its end at these."""
+    count = start.shape[1]
+    outputs, known = start.clone(), torch.empty_like(start)
+    processes, responses = list[GaussianProcess](), torch.empty_like(start)
+
+    def response(j: int) -> tuple[Tensor, Tensor, float | None]:
+        responses[:, j], known[:, j] = task.working(outputs, y, weights, j, MIN_SLOPE)
+        mean = float(known[:, j].mean())
+        return responses[:, j], known[:, j] / mean, None if task.has_dispersion else 1 / mean
+
+    for turn in range(N_SEARCHES):
+        before, processes, last = processes, [], turn == N_SEARCHES - 1
+        for j in range(count):
+            t, share, noise = response(j)
+            begun = before[j].covariance if before else None
+            processes.append(fit_process(u, t, weights=share, seed=seed, begun=begun, noise=noise, refits=last))
+            outputs[:, j] = processes[j](u)
+    unseen = responses - torch.stack([process.left_out for process in processes], dim=1)
+    kernels, loss = [process.kernel(u) for process in processes], math.inf
+    for _ in range(MAX_TURNS):
+        for j in range(count):
+            t, share, noise = response(j)
+            processes[j] = processes[j].given(t, share, noise, kernels[j])
+            outputs[:, j] = processes[j].mean(kernels[j])
+        last_loss, loss = loss, float(weights @ task.loss(outputs, y)) / len(y)
+        if abs(last_loss - loss) < MAX_CHANGE * abs(loss):
+            break
+    if not is_refitted(u):
+        unseen = responses - torch.stack([process.left_out for process in processes], dim=1)
+    return _Mode(tuple(processes), outputs, unseen, known)
