@@ -37,7 +37,7 @@ from splinework.train.teacher import teach
 MIN_ROWS, MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 20, 10_000, 20, 4
 """Sizes of the tables for which the rival is fitted."""
 MAX_CURVE_ROWS = 100_000
-"""Rows up to which a sum of curves may be the rival; beyond `MAX_ROWS` a process knows too few of them."""
+"""Rows up to which curves may be the rival; beyond `MAX_ROWS` a process knows too few of them."""
 MIN_FITTED_ROWS, MAX_FITTED_ROWS = 500, 10_000
 """Rows from which on a network may be fitted to the rows themselves, and the most that it sees."""
 MAX_HIDDEN, MAX_PARAMETERS, GRID, DEGREE = 11, 1000, 5, 3
@@ -132,7 +132,7 @@ def smooth_estimates(
         return model.output_scaling.inverse(rows.t - left_out)
 
     if inputs == 1:
-        if len(torch.unique(x)) < MIN_CURVE_ROWS or count > MAX_ROWS:
+        if len(torch.unique(x)) < MIN_CURVE_ROWS:
             return []
         curve, left_out, _ = estimated_curve(model, rows, seed)
         put_curves(model, curve, rows.u)

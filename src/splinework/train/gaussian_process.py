@@ -104,7 +104,8 @@ def fit_process(
         y: Targets `(N,)`.
         weights: Row weights `(N,)` of mean 1: the variance of a row's noise is inversely proportional to its weight.
         seed: Seed of the sample of rows that hyperparameters are estimated from.
-        begun: The covariance of a process of nearly the same rows, from which the search goes on; None searches from the start.
+        begun: The covariance of a process of nearly the same rows, from which the search goes on, or which stays where rows are
+            more than hyperparameters are estimated from; None searches from the start.
 
     Returns:
         The process.
@@ -138,7 +139,7 @@ def _fitted(
     inverse = torch.ones_like(t) if weights is None else 1 / weights.clamp_min(1e-6)
     few, more = order[:EVIDENCE_ROWS], order[:MAX_EVIDENCE_ROWS]
     covariance, evidence = _estimate(z[few], t[few], inverse[few]) if begun is None else (begun, -math.inf)
-    if len(more) > len(few) or begun is not None:
+    if len(more) > len(few) if begun is None else len(z) == len(more):  # of more rows that number were asked before
         most = LAST_ITERATIONS if len(more) > len(few) else iterations
         covariance, evidence = _maximise(covariance, RowPairs.of(z[more]), t[more], inverse[more], most)
     nodes = z if len(z) <= MAX_EXACT_ROWS else z[order[:N_INDUCING_ROWS]]
