@@ -35,9 +35,9 @@ def test_smooth_estimates_of_noise_are_not_better_than_the_mean() -> None:
         (1e-15, 0.0, 6, 1, False),
         (0.1, 0.06, 2001, 1, True),  # of which a process sees but some
         (0.1, 0.06, 2001, 20, True),
-        (0.1, np.inf, 10_001, 10, True),  # of which it sees none
-        (0.1, np.inf, 10_001, 11, False),  # expensive
-        (5e-4, np.inf, 10_001, 11, True),
+        (0.1, np.inf, 10_001, 8, True),  # of which it sees none
+        (0.1, np.inf, 10_001, 9, False),  # expensive
+        (5e-4, np.inf, 10_001, 9, True),
     ],
 )
 def test_a_network_is_fitted_to_rows_that_say_more_than_the_estimate(

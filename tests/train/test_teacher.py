@@ -1,6 +1,7 @@
 """Teachers: where rows are few or noisy a network is as good as a Gaussian process, and where it can be better it is."""
 
 import copy
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -202,6 +203,9 @@ def test_a_taught_network_stays_near_its_teacher_beyond_rows_of_columns_that_go_
     outer = outer_points(u, 2000, torch.Generator().manual_seed(seed + 1000))
     off = (taught.unit_forward(outer) - teacher(outer)).detach()[:, 0] / teacher.processes[0].deviation(outer)
     assert off.square().mean() < 1
+    unseen = new_points(u, round(teaching.HELD_OUT_SHARE * teaching.MIN_POINTS), seed)
+    missed = (taught.unit_forward(unseen) - teacher(unseen)).square().mean().sqrt()
+    assert math.isclose(run.best_score, float(missed), rel_tol=1e-9)  # nothing of what lies beyond them
 
 
 def test_what_is_won_beyond_the_rows_is_not_paid_for_between_them(monkeypatch):

@@ -40,7 +40,7 @@ MARGIN_ERROR_TOLERANCE, MARGIN_SPREAD_TOLERANCE = 0.01, 1e-9
 def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan, known: KAN | None = None) -> Objective:
     """Goes through the stages; returns the objective with the last model, the best one is the run's.
 
-    A network that is `known` takes the place of the best start where it errs less; there is no other where it leaves nothing.
+    A network that is `known` takes the place of the starts where it leaves next to nothing unexplained.
     """
     method, model = plan.method, objective.model
     planned = plan.grids if isinstance(plan.grids, list) else []
@@ -53,11 +53,10 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan, known
         trial = method.trial_steps
         if plan.steps is not None:
             trial = min(trial, max(plan.steps // (4 * plan.starts), 2))
-        further = None if known is None else objective.on(copy.deepcopy(known))
-        if further is None or further.unexplained_share() > MAX_NEGLIGIBLE_SHARE:
+        if known is not None and objective.on(known).unexplained_share() < MAX_NEGLIGIBLE_SHARE:
+            objective = objective.on(copy.deepcopy(known))
+        else:
             objective = objective.on(best_start(run, objective.subsample(), method, plan.starts, trial))
-        if further is not None and further.value_on_all_rows() < objective.value_on_all_rows():
-            objective = further
     else:
         adapt_grids(model, objective.activations())
     if run.over:

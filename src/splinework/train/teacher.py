@@ -201,23 +201,25 @@ def teach(
         plan: The plan of the training.
         teacher: The teacher, in the units of the objective.
         seed: Seed of the points that are drawn.
-        known: A network that the training goes on from where no other start is nearer to the teacher.
+        known: A network that the training goes on from where that is near to the teacher already.
 
     Returns:
-        The network, and a sentence about it.
+        The network, whose score is what it misses between the rows, and a sentence about it.
     """
     points = _points(objective, seed)
     unseen = new_points(objective.u, round(HELD_OUT_SHARE * len(points)), seed)
     student = replace(objective, u=points, t=teacher(points), weights=None)
     judge = run.held_out
-    run.judge_anew(student, replace(student, u=unseen, t=teacher(unseen)))
+    between = replace(student, u=unseen, t=teacher(unseen))
+    run.judge_anew(student, between)
     try:
         with run.approximating("teacher, ", TARGET_SHARE * teacher.uncertainty(unseen), SETTLES):
             run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never"), known)
             _exchange(run, student, plan, objective.u, teacher, seed)
+        assert run.best is not None
+        run.judge_anew(student.on(run.best), between)
     finally:
         run.held_out = judge
-    assert run.best is not None
     misfit = run.best_score / math.sqrt(objective.spread)
     return run.best, f"{len(points)} points of {teacher} taught the network, which differs by {100 * misfit:.2g} %"
 
