@@ -1,7 +1,6 @@
 """Laws of the engine: parts add up to the network, rows held out are held out, and the same rows give the same bits."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,16 +10,13 @@ import splinework as sw
 from splinework.errors import ConfigError
 from splinework.nn.layer import KANLayer
 from splinework.splines import refine_coefficients
-from splinework.tabular import KANRegressor, network_fit, smooth
 from splinework.tabular.assembly import Standardisation, combined_network
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, train_ensemble, wide_network, with_all_inputs
 from splinework.tabular.grids import layer_of
 from splinework.tabular.hyperparameters import Hyperparameters
-from splinework.tabular.smooth import fit_network, smooth_estimates
 from splinework.tabular.stacking import calibrate, stack
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
 from splinework.tabular.training import train
-from splinework.train.between_rows import is_significant
 
 QUICK = Hyperparameters(max_iter=60)
 
@@ -120,16 +116,6 @@ def test_a_network_of_some_inputs_is_one_of_all_inputs_that_ignores_the_others()
         full.load_state_dict(group.state)
         for rows in (u, other):
             assert torch.allclose(full.unit_forward(rows.float()), some.unit_forward(u[:, inputs].float()), atol=1e-6)
-
-
-def test_smooth_estimates_of_noise_are_not_better_than_the_mean() -> None:
-    generator = torch.Generator().manual_seed(0)
-    x, y = (torch.randn(80, k, generator=generator, dtype=torch.float64) for k in (8, 1))
-    weights = torch.ones(80, dtype=torch.float64)
-    for each in smooth_estimates(x, y, weights, seed=0):
-        assert not each.out_of_fold.requires_grad
-        gains = (80 / 79 * (y.mean(0) - y)).square() - (each.out_of_fold - y).square()
-        assert not is_significant(gains[:, 0], weights)
 
 
 def test_the_loss_of_rows_that_chose_is_less_than_that_of_others():
@@ -276,67 +262,3 @@ def test_an_unknown_word_for_hidden_is_refused() -> None:
             settings=Hyperparameters(hidden="many"),
             seed=0,
         )
-
-
-@pytest.mark.parametrize(
-    ("loss", "noise", "count", "tried"),
-    [
-        (0.1, 0.04, 6, True),
-        (0.1, 0.06, 6, False),
-        (0.1, np.inf, 6, False),
-        (5e-4, 5e-4, 6, True),
-        (1e-15, 0.0, 6, False),
-        (0.1, 0.06, 2001, True),  # of which a process sees but some
-        (0.1, 0.06, 10_001, False),
-    ],
-)
-def test_a_network_is_fitted_to_rows_that_say_more_than_the_estimate(monkeypatch, loss, noise, count, tried) -> None:
-    asked_for = []
-    monkeypatch.setattr(network_fit, "fit_network", lambda *given, **options: asked_for.append(given))
-    rows, settings = torch.ones(6, 1, dtype=torch.float64), SimpleNamespace(max_iter=1)
-    some = {"raw_x": rows, "raw_y": rows, "weights": rows[:, 0], "fold": torch.arange(6) % 3}
-    job = SimpleNamespace(**some, settings=settings, t=torch.ones(count, 1))
-    assert network_fit.NetworkFit._fitted(job, torch.arange(6), loss, rows[:, 0], noise, {}, never) is None
-    assert bool(asked_for) is tried
-
-
-@pytest.mark.slow
-def test_rows_that_a_candidate_holds_out_are_predicted_as_unseen_and_learned_at_the_end(monkeypatch) -> None:
-    monkeypatch.setattr(smooth, "MIN_FITTED_ROWS", 100)
-    generator = torch.Generator().manual_seed(0)
-    x, held = 2 * torch.rand(120, 2, generator=generator, dtype=torch.float64) - 1, torch.arange(120) % 6 == 0
-    noise = torch.randn(120, 1, generator=generator, dtype=torch.float64)
-    y, weights = torch.sin(3 * x[:, :1] * x[:, 1:]) + 0.3 * noise, torch.ones(120, dtype=torch.float64)
-    model, outputs = fit_network(x, y, weights, held, seed=0, max_iter=100, on_step=never)
-    assert torch.equal(torch.isnan(outputs[:, 0]), ~held)
-    left, seen = ((each[held] - y[held]).square().mean() for each in (outputs, model(x)))
-    assert 0.6 * 0.09 < left < 1.0 * 0.25
-    assert seen < 0.95 * left
-
-
-@pytest.mark.slow
-def test_many_clean_rows_are_fitted_to_the_rows_themselves() -> None:
-    rng = np.random.default_rng(0)
-    x, fresh = rng.uniform(-1, 1, (3000, 2)), rng.uniform(-0.95, 0.95, (2000, 2))
-
-    def truth(x):
-        return np.exp(-(((x[:, 0] - 0.2) ** 2 + x[:, 1] ** 2) / 0.05)) + x[:, 0] * x[:, 1]
-
-    model = KANRegressor(random_state=0).fit(x, truth(x))
-    assert np.std(model.predict(fresh) - truth(fresh)) < 1e-4 * np.std(truth(fresh))
-    band = model.predict(fresh, interval=0.9)
-    assert np.isfinite(band.lower).all()
-    assert (band.lower <= band.upper).all()
-
-
-@pytest.mark.parametrize("noise", [0.0, pytest.param(0.2, marks=pytest.mark.slow)])
-@pytest.mark.slow
-def test_waves_in_a_column_of_several_are_met(noise: float) -> None:
-    rng = np.random.default_rng(1)
-    x, fresh = rng.uniform(-1, 1, (400, 3)), rng.uniform(-0.95, 0.95, (1000, 3))
-
-    def truth(x):
-        return np.sin(30 * x[:, 0]) + np.exp(x[:, 1])
-
-    model = KANRegressor(random_state=0).fit(x, truth(x) + noise * rng.normal(size=400))
-    assert np.std(model.predict(fresh) - truth(fresh)) < (0.15 if noise else 1e-3) * np.std(truth(fresh))

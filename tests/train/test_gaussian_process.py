@@ -236,3 +236,15 @@ def test_a_search_on_few_rows_that_leaves_more_than_noise_begins_anew_on_more(no
     assert asked == ([60, 160] if noise < 1 else [60])
     if noise < 1:
         assert float((process(x) - rows(160)[1]).square().mean().sqrt()) < noise
+
+
+@pytest.mark.parametrize(("count", "stays"), [(80, False), (700, True)])
+def test_hyperparameters_are_sought_anew_unless_rows_are_more_than_they_are_estimated_from(monkeypatch, count, stays):
+    monkeypatch.setattr(gaussian_process, "EVIDENCE_ROWS", 40)
+    monkeypatch.setattr(gaussian_process, "MAX_EVIDENCE_ROWS", 80)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(count, 2, generator=generator, dtype=torch.float64)
+    y = torch.sin(2 * x[:, 0]) + 0.1 * torch.randn(count, generator=generator, dtype=torch.float64)
+    begun = gaussian_process.fit_process(x[:60], y[:60]).covariance
+    found = gaussian_process.fit_process(x, y, begun=begun).covariance
+    assert torch.equal(found.values, begun.values) is stays

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -195,7 +196,8 @@ def _posterior_mode(u: Tensor, y: Tensor, weights: Tensor, task: Task, start: Te
         for j in range(count):
             t, share, noise = response(j)
             begun = before[j].covariance if before else None
-            processes.append(fit_process(u, t, weights=share, seed=seed, begun=begun, noise=noise, refits=last))
+            how: dict[str, Any] = {"seed": seed, "changed": True, "refits": last}
+            processes.append(fit_process(u, t, weights=share, begun=begun, noise=noise, **how))
             outputs[:, j] = processes[j](u)
     unseen = responses - torch.stack([process.left_out for process in processes], dim=1)
     kernels, loss = [process.kernel(u) for process in processes], math.inf

@@ -5,6 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from splinework.nn.network import KAN
+from splinework.train.data_objective import DataObjective
+
 MAX_CODES = 10
 """A column with at most this number of distinct values is a code; values between them are not drawn."""
 KERNEL_FREEDOM = 3
@@ -152,3 +155,54 @@ def cross_validated(u: Tensor, t: Tensor, fitted: Callable[[Tensor], Callable[[T
     for seen in (fold != k for k in range(N_FOLDS)):
         residuals[~seen] = t[~seen] - fitted(seen)(u[~seen])
     return residuals
+
+
+@torch.no_grad()
+def follows(taught: KAN, teacher: Callable[[Tensor], Tensor], held_out: DataObjective) -> bool:
+    """Whether a network agrees with its teacher at held-out rows."""
+    mean = teacher(held_out.u)
+    return agree(mean, taught.unit_forward(held_out.u), float((mean - held_out.t).square().mean()))
+
+
+@torch.no_grad()
+def goes_astray(taught: KAN, rival: KAN, teacher: Callable[[Tensor], Tensor], held_out: DataObjective) -> bool:
+    """Whether a network leaves its teacher at held-out rows, and errs there by more than the rival.
+
+    The outermost rows may lie beyond all points that it has learned from. What it is off by there is of few rows, so that a
+    comparison by standard errors does not see it.
+    """
+    own, other = ((each.unit_forward(held_out.u) - held_out.t).square().mean() for each in (taught, rival))
+    return bool(own > other) and not follows(taught, teacher, held_out)
+
+
+@torch.no_grad()
+def prefers(
+    rival: KAN,
+    smooth: Callable[[Tensor], Tensor],
+    held_out: DataObjective,
+    fresh: Tensor,
+    *,
+    clearly: bool,
+    known: Callable[[Tensor], Tensor] | None = None,
+) -> bool:
+    """Whether held-out rows prefer a rival to a smooth prediction, and the rival does not go astray between the rows.
+
+    Args:
+        rival: A network.
+        smooth: The smooth prediction, of points `(M, inputs)`.
+        held_out: The rows that decide.
+        fresh: Points between the rows, `(M, inputs)`.
+        clearly: Whether the rival's squared error must be less by more than a standard error. Else it must be less by more than
+            two standard errors of a root mean square: these rows have chosen the rival, the luckiest of many states.
+        known: The prediction with which the rival must agree between the rows, where the smooth one is of a network, which may go
+            astray there itself; None for the smooth one.
+    """
+    known = smooth if known is None else known
+    errors = [(f(held_out.u) - held_out.t).square().mean(1) for f in (smooth, rival.unit_forward, known)]
+    if held_out.weights is not None:
+        errors = [error * held_out.weights for error in errors]
+    gains = errors[0] - errors[1]
+    least = errors[1].mean() * ((1 + 2 * (2 * len(gains)) ** -0.5) ** 2 - 1)
+    if not (is_significant(gains) if clearly else bool(gains.mean() > least)):
+        return False
+    return agree(known(fresh), rival.unit_forward(fresh), float(errors[1].mean() + errors[2].mean()))

@@ -128,6 +128,7 @@ def fit_process(
     seed: int = 0,
     begun: Covariance | None = None,
     noise: float | None = None,
+    changed: bool = False,
     refits: bool = True,
 ) -> GaussianProcess:
     """Hyperparameters of the largest marginal likelihood, and the posterior mean.
@@ -137,8 +138,10 @@ def fit_process(
         y: Targets `(N,)`.
         weights: Row weights `(N,)` of mean 1: the variance of a row's noise is inversely proportional to its weight.
         seed: Seed of the sample of rows that hyperparameters are estimated from.
-        begun: The covariance of a process of nearly the same rows, from which the search goes on; None searches from the start.
+        begun: The covariance of a process of nearly the same rows, from which the search goes on, or which stays where rows are
+            more than hyperparameters are estimated from; None searches from the start.
         noise: The variance of the noise of a row of weight 1; None where it is to be estimated.
+        changed: Whether targets have changed since `begun`, so that it never stays.
         refits: Whether the left-out residuals of few rows are those of processes without each fold.
 
     Returns:
@@ -149,7 +152,7 @@ def fit_process(
     >>> float((process(x) - torch.sin(3 * x[:, 0])).abs().max()) < 1e-4
     True
     """
-    found = _fitted(x, y, weights, seed, begun, MAX_ITERATIONS, noise)
+    found = _fitted(x, y, weights, seed, begun, MAX_ITERATIONS, noise, changed)
     if not (refits and is_refitted(x)):
         return replace(found, left_out=_inflation(found) * found.left_out)
 
@@ -173,6 +176,7 @@ def _fitted(
     begun: Covariance | None,
     iterations: int,
     noise: float | None = None,
+    changed: bool = False,
 ) -> GaussianProcess:
     """The process, with left-out residuals at the hyperparameters of all rows; from `begun` on with this number of iterations."""
     share = torch.full_like(y, 1 / len(y)) if weights is None else weights / weights.sum()
@@ -187,7 +191,7 @@ def _fitted(
     covariance, evidence = (
         _estimate(z[few], t[few], inverse[few], known) if begun is None else (begun.with_noise(known), -math.inf)
     )
-    if len(more) > len(few) or begun is not None:
+    if len(more) > len(few) if begun is None else changed or len(z) == len(more):  # of more rows that number were asked
         most = LAST_ITERATIONS if len(more) > len(few) else iterations
         covariance, evidence = _maximise(covariance, RowPairs.of(z[more]), t[more], inverse[more], most)
     nodes = z if len(z) <= MAX_EXACT_ROWS else z[order[:N_INDUCING_ROWS]]

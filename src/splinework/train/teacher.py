@@ -7,7 +7,7 @@ The held-out rows decide between that network and the one that learned from the 
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -18,11 +18,12 @@ from splinework.nn.network import KAN
 from splinework.train.additive_network import estimated_curves, leaves_nothing, rows_of, take_curves
 from splinework.train.between_rows import (
     N_COMPARED_POINTS,
-    agree,
     draw_points,
+    goes_astray,
     is_significant,
     new_points,
     outer_points,
+    prefers,
 )
 from splinework.train.covariance import Covariance
 from splinework.train.curve import CurveEstimate
@@ -164,7 +165,7 @@ def _run_process_stages(
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
             return False, teacher
         try:
-            taught, sentence = teach(run, objective.on(begun), plan, teacher, seed)
+            taught, sentence = teach(run, objective.on(begun), plan, teacher, seed, rival)
         except KeyboardInterrupt:
             run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
             raise
@@ -173,7 +174,7 @@ def _run_process_stages(
             return False, teacher
     run.judge_anew(objective.on(taught), judge)
     if judge is not None and (
-        _goes_astray(taught, rival, teacher, judge)
+        goes_astray(taught, rival, teacher, judge)
         or prefers(rival, taught.unit_forward, judge, fresh, clearly=noisy, known=teacher)
     ):
         run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
@@ -185,7 +186,12 @@ def _run_process_stages(
 
 
 def teach(
-    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: ProcessTeacher, seed: int
+    run: TrainingRun,
+    objective: DataObjective,
+    plan: TrainingPlan,
+    teacher: ProcessTeacher,
+    seed: int,
+    known: KAN | None = None,
 ) -> tuple[KAN, str]:
     """Trains the network on the teacher's mean; the run keeps the best state.
 
@@ -195,22 +201,25 @@ def teach(
         plan: The plan of the training.
         teacher: The teacher, in the units of the objective.
         seed: Seed of the points that are drawn.
+        known: A network that the training goes on from where that is near to the teacher already.
 
     Returns:
-        The network, and a sentence about it.
+        The network, whose score is what it misses between the rows, and a sentence about it.
     """
     points = _points(objective, seed)
     unseen = new_points(objective.u, round(HELD_OUT_SHARE * len(points)), seed)
     student = replace(objective, u=points, t=teacher(points), weights=None)
     judge = run.held_out
-    run.judge_anew(student, replace(student, u=unseen, t=teacher(unseen)))
+    between = replace(student, u=unseen, t=teacher(unseen))
+    run.judge_anew(student, between)
     try:
         with run.approximating("teacher, ", TARGET_SHARE * teacher.uncertainty(unseen), SETTLES):
-            run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never"))
+            run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never"), known)
             _exchange(run, student, plan, objective.u, teacher, seed)
+        assert run.best is not None
+        run.judge_anew(student.on(run.best), between)
     finally:
         run.held_out = judge
-    assert run.best is not None
     misfit = run.best_score / math.sqrt(objective.spread)
     return run.best, f"{len(points)} points of {teacher} taught the network, which differs by {100 * misfit:.2g} %"
 
@@ -226,7 +235,8 @@ def finish(
         take_curves(run, everything, plan, curves)
         return
     everything, penalties = everything.on(copy.deepcopy(run.best)), run.best_penalties
-    knowing = ProcessTeacher.of(rows_of(everything), seed, estimated_curves(everything), teacher.covariances)
+    curves = None if teacher.curves is None else estimated_curves(everything)
+    knowing = ProcessTeacher.of(rows_of(everything), seed, curves, teacher.covariances)
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
     run.judge_anew(student, None)
@@ -295,48 +305,3 @@ def _points(objective: DataObjective, seed: int) -> Tensor:
 def _is_exact(run: TrainingRun, objective: DataObjective) -> bool:
     """Whether the run's best state leaves nothing to learn."""
     return run.best_score**2 < MAX_NEGLIGIBLE_SHARE * objective.spread
-
-
-@torch.no_grad()
-def _goes_astray(taught: KAN, rival: KAN, teacher: Callable[[Tensor], Tensor], held_out: DataObjective) -> bool:
-    """Whether a network leaves its teacher at held-out rows, and errs there by more than the rival.
-
-    The outermost rows may lie beyond all points that it has learned from. What it is off by there is of few rows, so that a
-    comparison by standard errors does not see it.
-    """
-    mean, own, other = (f(held_out.u) for f in (teacher, taught.unit_forward, rival.unit_forward))
-    follows = agree(mean, own, float((mean - held_out.t).square().mean()))
-    return not follows and bool((own - held_out.t).square().mean() > (other - held_out.t).square().mean())
-
-
-@torch.no_grad()
-def prefers(
-    rival: KAN,
-    smooth: Callable[[Tensor], Tensor],
-    held_out: DataObjective,
-    fresh: Tensor,
-    *,
-    clearly: bool,
-    known: Callable[[Tensor], Tensor] | None = None,
-) -> bool:
-    """Whether held-out rows prefer a rival to a smooth prediction, and the rival does not go astray between the rows.
-
-    Args:
-        rival: A network.
-        smooth: The smooth prediction, of points `(M, inputs)`.
-        held_out: The rows that decide.
-        fresh: Points between the rows, `(M, inputs)`.
-        clearly: Whether the rival's squared error must be less by more than a standard error. Else it must be less by more than
-            two standard errors of a root mean square: these rows have chosen the rival, the luckiest of many states.
-        known: The prediction with which the rival must agree between the rows, where the smooth one is of a network, which may go
-            astray there itself; None for the smooth one.
-    """
-    known = smooth if known is None else known
-    errors = [(f(held_out.u) - held_out.t).square().mean(1) for f in (smooth, rival.unit_forward, known)]
-    if held_out.weights is not None:
-        errors = [error * held_out.weights for error in errors]
-    gains = errors[0] - errors[1]
-    least = errors[1].mean() * ((1 + 2 * (2 * len(gains)) ** -0.5) ** 2 - 1)
-    if not (is_significant(gains) if clearly else bool(gains.mean() > least)):
-        return False
-    return agree(known(fresh), rival.unit_forward(fresh), float(errors[1].mean() + errors[2].mean()))
