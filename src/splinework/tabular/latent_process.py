@@ -92,9 +92,8 @@ def latent_network(
     assert rows.weights is not None
     t, weights, found = rows.t[held], rows.weights[held], None
     if isinstance(mixture.task, Classification):
-        start = mixture.task.constant(rows.t, rows.weights).expand_as(
-            rows.t
-        )  # from which Newton's steps do not overshoot
+        # From a constant Newton's steps do not overshoot.
+        start = mixture.task.constant(rows.t, rows.weights).expand_as(rows.t)
     for task in dict.fromkeys((mixture.task.of_right_labels(), mixture.task)):
         estimate = latent_estimate(rows.u, rows.t, rows.weights, task, start, seed=seed, names=names)
         if estimate is None:
@@ -104,8 +103,7 @@ def latent_network(
             found = judged, estimate
     assert found is not None
     judged, estimate = found
-    rival = mixture.losses * _optimism(mixture, rows.u.shape[1])
-    if not math.isfinite(judged.loss) or is_significant(judged.losses - rival, weights):
+    if _is_behind(judged, mixture, rows.u.shape[1], weights):
         return None
     teacher, objective = estimate.teacher, estimate.objective
     assert teacher is not None
@@ -118,7 +116,7 @@ def latent_network(
         units = model.output_scaling
         outputs = estimate.out_of_fold + model(rows.u) - units.inverse(teacher(objective.u))
         judged = stack(outputs[held], (), t, weights, judged.task)
-        if is_significant(judged.losses - rival, weights):
+        if _is_behind(judged, mixture, rows.u.shape[1], weights):
             return None
         factor = judged.inverse_temperature
         shift = scaling.y_shift + scaling.y_scale * judged.task.calibration(factor * outputs[held], t, weights)
@@ -127,10 +125,16 @@ def latent_network(
     return TrainedNetwork(model, judged.loss, log.history[-1]["step"], log.history, unseen, task=judged.task)
 
 
-def _optimism(mixture: Stacking, inputs: int) -> float:
-    """The loss of other rows as a multiple of that of the rows which have chosen where groups stop, and what sees which input."""
+def _is_behind(judged: Stacking, mixture: Stacking, inputs: int, weights: Tensor) -> bool:
+    """Whether curves and ensemble predict held-out rows better: of classes by more than a standard error, after an allowance.
+
+    The rows have chosen where groups stop and what sees which input. Of few rows, the log loss of others is up to twice theirs.
+    """
+    if not isinstance(mixture.task, Classification):
+        return not judged.loss < mixture.loss
     rows, choices = len(mixture.losses), CHOICES * (sum(map(bool, mixture.stacking_weights)) + inputs)
-    return (rows + choices) / max(rows - choices, 1)
+    allowed = mixture.losses * (rows + choices) / max(rows - choices, 1)
+    return not math.isfinite(judged.loss) or is_significant(judged.losses - allowed, weights)
 
 
 def latent_estimate(
