@@ -5,20 +5,18 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from splinework.tabular import latent_process
+from splinework import KANClassifier, KANRegressor
+from splinework.tabular import latent_process, load
 from splinework.tabular.latent_process import latent_estimate, moderated
 from splinework.tabular.losses import GammaTask, HuberTask, PoissonTask, QuantileTask
 from splinework.tabular.tasks import Binary, Multiclass, Regression, targets_of
 from splinework.train.gaussian_process import fit_process
 
 TASKS = [
-    Binary(),
     Binary((0.02, 0.02)),
     Multiclass(),
-    PoissonTask(),
-    GammaTask(),
-    HuberTask((0.3,)),
     QuantileTask(0.7, (0.2,)),
+    *(pytest.param(task, marks=pytest.mark.slow) for task in (Binary(), PoissonTask(), GammaTask(), HuberTask((0.3,)))),
 ]
 
 
@@ -58,7 +56,7 @@ def test_at_the_mode_the_pull_of_the_rows_is_that_of_the_prior(task, monkeypatch
     """`K⁻¹ (f - m) = ∇ log p(y | f)` (Rasmussen & Williams 2006, eq. 3.17), both in units of the noise."""
     monkeypatch.setattr(latent_process, "MAX_CHANGE", 1e-12)
     monkeypatch.setattr(latent_process, "MAX_TURNS", 60)
-    x, y, weights = drawn(task, 120)
+    x, y, weights = drawn(task, 80)
     estimate = latent_estimate(x, y, weights, task, start_of(task, x, y, weights), seed=0)
     outputs = estimate.objective.model.output_scaling.inverse(estimate.objective.t)
     pull = -weights[:, None] * task.slope(outputs, y) * y.shape[1] ** task.is_regression
@@ -93,7 +91,7 @@ def test_a_moderated_logit_has_the_mean_of_the_probabilities(mean, deviation):
     assert float(torch.sigmoid(moderated(torch.tensor(mean), slope))) == pytest.approx(wanted, abs=0.02)
 
 
-@pytest.mark.parametrize("task", [Binary(), PoissonTask(), HuberTask((0.3,))], ids=str)
+@pytest.mark.parametrize("task", [Binary(), pytest.param(HuberTask((0.3,)), marks=pytest.mark.slow)], ids=str)
 def test_outputs_of_left_out_rows_are_those_of_a_fit_without_them(task, monkeypatch):
     """At the same hyperparameters: each row's is known from the fit of all, nearly."""
     x, y, weights = drawn(task, 60)
@@ -123,3 +121,55 @@ def test_outputs_of_left_out_rows_are_those_of_a_fit_without_them(task, monkeypa
         apart.append(float(whole.out_of_fold[n, 0] - alone))
         moved.append(float(of_all - alone))
     assert np.median(np.abs(apart)) < 0.2 * np.median(np.abs(moved))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "two classes",
+        "quantile",
+        pytest.param("poisson", marks=pytest.mark.slow),
+        pytest.param("three classes", marks=pytest.mark.slow),
+        pytest.param("gamma", marks=pytest.mark.slow),
+        pytest.param("huber", marks=pytest.mark.slow),
+    ],
+)
+def test_few_rows_of_columns_that_act_together_are_learned_under_every_likelihood(loss):
+    """The error of curves is more than twice as large: there are too few rows for hidden nodes alone."""
+    rng = np.random.default_rng(0)
+    x, fresh = rng.uniform(-1, 1, (150, 3)), rng.uniform(-1, 1, (2000, 3))
+    f, true = 2 * np.sin(3 * x[:, 0] * x[:, 1]), 2 * np.sin(3 * fresh[:, 0] * fresh[:, 1])
+    if loss.endswith("classes"):
+        centres = np.array([0, 1] if loss == "two classes" else [-1, 0, 1])
+
+        def probabilities(f):
+            scores = np.exp(2 * f[:, None] * centres - np.abs(centres))
+            return scores / scores.sum(1, keepdims=True)
+
+        y = np.array([rng.choice(len(centres), p=each) for each in probabilities(f)])
+
+        def error(**more):
+            found = KANClassifier(**more).fit(x, y).predict_proba(fresh)
+            return (probabilities(true) * np.log(probabilities(true) / found)).sum(1).mean()
+    else:
+        mean, noise = np.exp(f), rng.standard_t(3, 150)
+        y = {"poisson": rng.poisson(mean), "gamma": rng.gamma(2, mean / 2)}.get(loss, f + 0.2 * noise)
+        how = {"loss": loss, **({"quantile": 0.5} if loss == "quantile" else {})}
+
+        def error(**more):
+            found = KANRegressor(**how, **more).fit(x, y).predict(fresh)
+            return np.square((np.log(found) if loss in ("poisson", "gamma") else found) - true).mean()
+
+    assert error() < 0.5 * error(hidden=0)
+
+
+def test_classes_that_a_process_taught_keep_their_laws_after_save_and_load(tmp_path):
+    rng = np.random.default_rng(1)
+    x = rng.uniform(-1, 1, (100, 2))
+    y = np.where(x[:, 0] * x[:, 1] + 0.1 * rng.normal(size=100) > 0, "up", "down")
+    model = KANClassifier(prefer="simplicity").fit(x, y)
+    assert model.score(x, y) > 0.9
+    model.save(tmp_path / "model.safetensors")
+    again = load(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(again.predict_proba(x), model.predict_proba(x))
+    np.testing.assert_allclose(model.predict_proba(x).sum(1), 1, rtol=1e-12)
