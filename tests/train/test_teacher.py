@@ -235,6 +235,19 @@ def test_what_is_won_beyond_the_rows_is_not_paid_for_between_them(monkeypatch):
     assert torch.equal(run.best.unit_forward(points), first.unit_forward(points))
 
 
+@pytest.mark.parametrize(("most", "noise", "learns"), [(60, 0.3, False), (20, 0.3, True)])
+def test_a_network_learns_from_all_rows_where_they_change_its_teacher_by_more_than_it_misses(most, noise, learns):
+    generator = torch.Generator().manual_seed(0)
+    u = 2 * torch.rand(60, 2, generator=generator, dtype=torch.float64) - 1
+    t = torch.sin(2 * u[:, :1]) + u[:, 1:] + noise * torch.randn(60, 1, generator=generator, dtype=torch.float64)
+    teacher = ProcessTeacher.of(Samples(u[:most], t[:most], None), 0)
+    run, objective, plan = lesson(u, t, 0)
+    teach(run, objective.on(copy.deepcopy(objective.model)), plan, teacher, 0)
+    before = run.taken
+    finish(run, objective, plan, 0, teacher)
+    assert (run.taken > before) is learns
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_teaching_goes_on_from_a_known_network_where_that_is_nearer_to_the_teacher(monkeypatch, seed):
     generator = torch.Generator().manual_seed(seed)
@@ -267,7 +280,7 @@ def test_all_rows_teach_without_the_curves_that_most_of_them_had_no_use_for(monk
     monkeypatch.setattr(teaching, "N_EXCHANGES", 0)
     finish(run, objective, plan, 0, teacher)
     assert not asked
-    finish(run, objective, plan, 0, replace(teacher, curves=object()))
+    finish(run, objective, plan, 0, replace(teacher, curves=lambda at: 0 * at[:, :1]))
     assert asked
 
 
