@@ -204,7 +204,7 @@ def test_a_taught_network_stays_near_its_teacher_beyond_rows_of_columns_that_go_
     off = (taught.unit_forward(outer) - teacher(outer)).detach()[:, 0] / teacher.processes[0].deviation(outer)
     assert off.square().mean() < 1
     unseen = new_points(u, round(teaching.HELD_OUT_SHARE * teaching.MIN_POINTS), seed)
-    missed = (taught.unit_forward(unseen) - teacher(unseen)).square().mean().sqrt()
+    missed = (taught.unit_forward(unseen).detach() - teacher(unseen)).square().mean().sqrt()
     assert math.isclose(run.best_score, float(missed), rel_tol=1e-9)  # nothing of what lies beyond them
 
 
@@ -235,28 +235,6 @@ def test_what_is_won_beyond_the_rows_is_not_paid_for_between_them(monkeypatch):
     assert torch.equal(run.best.unit_forward(points), first.unit_forward(points))
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_teaching_goes_on_from_a_known_network_where_that_is_nearer_to_the_teacher(monkeypatch, seed):
-    generator = torch.Generator().manual_seed(seed)
-    u = 1.6 * torch.rand(20, 2, generator=generator, dtype=torch.float64) - 0.8
-    near = sw.KAN([2, 9, 1], dtype=torch.float64, generator=generator)
-    far = sw.KAN([2, 9, 1], dtype=torch.float64, generator=generator)
-    with torch.no_grad():
-        near.kan_layers[0].coefficients.add_(0.1 * torch.randn(2, 8, 9, generator=generator))
-        teacher = ProcessTeacher.of(Samples(u, near.unit_forward(u), None), seed)
-    monkeypatch.setattr(ProcessTeacher, "__call__", lambda _, at: near.unit_forward(at).detach())
-    monkeypatch.setattr(teaching, "N_EXCHANGES", 0)
-
-    def taught(known):
-        run, objective, plan = lesson(u, teacher(u), seed)
-        return teach(run, objective, replace(plan, stage_steps=2, raises=False, grids=None), teacher, seed, known)[0]
-
-    fresh = new_points(u, 200, seed + 9)
-    own, other, plain = (taught(known).unit_forward(fresh) for known in (near, far, None))
-    assert relative_distance(own, teacher(fresh)) < 1e-3 * relative_distance(plain, teacher(fresh))
-    assert torch.equal(other, plain)
-
-
 def test_all_rows_teach_without_the_curves_that_most_of_them_had_no_use_for(monkeypatch):
     u = torch.randn(30, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     teacher = ProcessTeacher.of(Samples(u, u[:, :1] * u[:, 1:], None), 0)
@@ -267,7 +245,7 @@ def test_all_rows_teach_without_the_curves_that_most_of_them_had_no_use_for(monk
     monkeypatch.setattr(teaching, "N_EXCHANGES", 0)
     finish(run, objective, plan, 0, teacher)
     assert not asked
-    finish(run, objective, plan, 0, replace(teacher, curves=object()))
+    finish(run, objective, plan, 0, replace(teacher, curves=lambda at: 0 * at[:, :1]))
     assert asked
 
 

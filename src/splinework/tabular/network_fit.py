@@ -298,8 +298,7 @@ class NetworkFit:
         for own, each, found in rivals:
             if own >= loss:
                 break
-            known = fitted.model if fitted is not None and isinstance(fitted.model, KAN) else None
-            model, misfit = found.network(self.seed, settings.max_iter, log, known)
+            model, misfit = found.network(self.seed, settings.max_iter, log)
             total = own + misfit / variance  # errors of the estimate, and of the network that has learned it
             if total < loss:
                 wider = total / max(own, 1e-300)

@@ -69,12 +69,9 @@ class SmoothEstimate:
         scale = float(self.objective.model.output_scaling.scale.square().mean().sqrt())
         return math.inf if self.teacher is None else self.teacher.noise * scale
 
-    def network(
-        self, seed: int, max_iter: int, on_step: ProgressCallback, known: KAN | None = None
-    ) -> tuple[KAN, float]:
+    def network(self, seed: int, max_iter: int, on_step: ProgressCallback) -> tuple[KAN, float]:
         """The network in raw units, and the mean square by which it differs from the estimate, in the units of y.
 
-        A network that is `known` from the rows is where a process begins to teach, if that is near to it already.
         Where it differs by more than half of the estimate's own uncertainty, which adds an eighth to the error, one with twice
         the hidden nodes is tried.
         """
@@ -92,21 +89,21 @@ class SmoothEstimate:
             return run.best, 0.0
         uncertainty = self.teacher.uncertainty(new_points(self.objective.u, N_COMPARED_POINTS, seed))
         with torch.inference_mode(False), torch.enable_grad():
-            model, misfit = self._taught(run, self.objective, seed, known)
+            model, misfit = self._taught(run, self.objective, seed)
             inputs, hidden, outputs = model.config.shape
             larger = _in_same_units(self.objective.model, [inputs, 2 * hidden, outputs], seed)
             small = larger.parameter_count() <= MAX_WIDER_PARAMETERS
             if misfit > MAX_MISFIT * uncertainty and small and not run.over:
-                wider, less = self._taught(run, self.objective.on(larger), seed, None)
+                wider, less = self._taught(run, self.objective.on(larger), seed)
                 if less < misfit:
                     model, misfit = wider, less
         return model, misfit**2 * float(self.objective.model.output_scaling.scale.square().mean())
 
-    def _taught(self, run: TrainingRun, objective: DataObjective, seed: int, known: KAN | None) -> tuple[KAN, float]:
+    def _taught(self, run: TrainingRun, objective: DataObjective, seed: int) -> tuple[KAN, float]:
         """The network of an objective that the teacher trained, and the root mean square by which it differs, in its units."""
         assert self.teacher is not None
         plan = replace(make_plan(objective, TrainingOptions(), smooth=False), smooths="never")
-        model, _ = teach(run, objective, plan, self.teacher, seed, known)
+        model, _ = teach(run, objective, plan, self.teacher, seed)
         return model, run.best_score
 
 

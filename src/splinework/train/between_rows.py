@@ -158,21 +158,15 @@ def cross_validated(u: Tensor, t: Tensor, fitted: Callable[[Tensor], Callable[[T
 
 
 @torch.no_grad()
-def follows(taught: KAN, teacher: Callable[[Tensor], Tensor], held_out: DataObjective) -> bool:
-    """Whether a network agrees with its teacher at held-out rows."""
-    mean = teacher(held_out.u)
-    return agree(mean, taught.unit_forward(held_out.u), float((mean - held_out.t).square().mean()))
-
-
-@torch.no_grad()
 def goes_astray(taught: KAN, rival: KAN, teacher: Callable[[Tensor], Tensor], held_out: DataObjective) -> bool:
     """Whether a network leaves its teacher at held-out rows, and errs there by more than the rival.
 
     The outermost rows may lie beyond all points that it has learned from. What it is off by there is of few rows, so that a
     comparison by standard errors does not see it.
     """
-    own, other = ((each.unit_forward(held_out.u) - held_out.t).square().mean() for each in (taught, rival))
-    return bool(own > other) and not follows(taught, teacher, held_out)
+    mean, own, other = (f(held_out.u) for f in (teacher, taught.unit_forward, rival.unit_forward))
+    follows = agree(mean, own, float((mean - held_out.t).square().mean()))
+    return not follows and bool((own - held_out.t).square().mean() > (other - held_out.t).square().mean())
 
 
 @torch.no_grad()

@@ -37,11 +37,8 @@ MARGIN_ERROR_TOLERANCE, MARGIN_SPREAD_TOLERANCE = 0.01, 1e-9
 """Shares of the error and of the spread by which wider grids may change the error of rows that lay beyond the old ones."""
 
 
-def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan, known: KAN | None = None) -> Objective:
-    """Goes through the stages; returns the objective with the last model, the best one is the run's.
-
-    A network that is `known` takes the place of the starts where it leaves next to nothing unexplained.
-    """
+def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Objective:
+    """Goes through the stages; returns the objective with the last model, the best one is the run's."""
     method, model = plan.method, objective.model
     planned = plan.grids if isinstance(plan.grids, list) else []
     planned = [g for g in planned if g > max_resolution(model)]
@@ -53,10 +50,7 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan, known
         trial = method.trial_steps
         if plan.steps is not None:
             trial = min(trial, max(plan.steps // (4 * plan.starts), 2))
-        if known is not None and objective.on(known).unexplained_share() < MAX_NEGLIGIBLE_SHARE:
-            objective = objective.on(copy.deepcopy(known))
-        else:
-            objective = objective.on(best_start(run, objective.subsample(), method, plan.starts, trial))
+        objective = objective.on(best_start(run, objective.subsample(), method, plan.starts, trial))
     else:
         adapt_grids(model, objective.activations())
     if run.over:

@@ -165,7 +165,7 @@ def _run_process_stages(
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
             return False, teacher
         try:
-            taught, sentence = teach(run, objective.on(begun), plan, teacher, seed, rival)
+            taught, sentence = teach(run, objective.on(begun), plan, teacher, seed)
         except KeyboardInterrupt:
             run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
             raise
@@ -186,12 +186,7 @@ def _run_process_stages(
 
 
 def teach(
-    run: TrainingRun,
-    objective: DataObjective,
-    plan: TrainingPlan,
-    teacher: ProcessTeacher,
-    seed: int,
-    known: KAN | None = None,
+    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: ProcessTeacher, seed: int
 ) -> tuple[KAN, str]:
     """Trains the network on the teacher's mean; the run keeps the best state.
 
@@ -201,7 +196,6 @@ def teach(
         plan: The plan of the training.
         teacher: The teacher, in the units of the objective.
         seed: Seed of the points that are drawn.
-        known: A network that the training goes on from where that is near to the teacher already.
 
     Returns:
         The network, whose score is what it misses between the rows, and a sentence about it.
@@ -214,7 +208,7 @@ def teach(
     run.judge_anew(student, between)
     try:
         with run.approximating("teacher, ", TARGET_SHARE * teacher.uncertainty(unseen), SETTLES):
-            run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never"), known)
+            run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never"))
             _exchange(run, student, plan, objective.u, teacher, seed)
         assert run.best is not None
         run.judge_anew(student.on(run.best), between)
