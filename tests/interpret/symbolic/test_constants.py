@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.interpret.symbolic.constants import FitTarget, Template, snap
+from splinework.interpret.symbolic.constants import FitTarget, Template, free_numbers, snap
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from tests.interpret.symbolic.cases import generator, relative
 
@@ -152,6 +152,17 @@ def test_numbers_that_may_be_the_same_become_one_and_others_stay(ratio):
         data = target(form, noise=1e-3, seed=seed)
         snapped, _ = snap(near(form, data))
         assert len(snapped.atoms(sympy.Float)) == (2 if ratio == 1 else 3), snapped
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.2])
+@pytest.mark.parametrize("function", [sympy.exp, sympy.cosh, sympy.atan, lambda u: 1 / (1 + u)])
+def test_numbers_that_may_differ_in_sign_alone_become_one_and_others_stay(function, ratio):
+    form = F(2.34171) * function(F(0.7313) * X) - F(2.34171 * ratio) * Y
+    for seed in range(2):
+        data = target(form, noise=1e-3, seed=seed)
+        snapped, _ = snap(near(form, data))
+        assert len(free_numbers(snapped)) == (2 if ratio == 1 else 3), snapped
+        assert relative(compile_expression(snapped, ["x1", "x2"])(data.x), data.y) < 2e-3
 
 
 def test_the_unit_of_y_does_not_change_what_is_snapped_inside():

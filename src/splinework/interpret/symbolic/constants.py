@@ -142,8 +142,14 @@ def _value_and_gradient(
     return function
 
 
+def free_numbers(expression: Any) -> list[Any]:
+    """The floats of an expression that stand for constants of their own, by size: `c*exp(x) - c` has one."""
+    floats = sorted(expression.atoms(sympy.Float), key=lambda f: (abs(float(f)), float(f)))
+    return list({abs(float(f)): f for f in floats}.values())
+
+
 class Template:
-    """An expression whose floats are free constants.
+    """An expression whose floats are free constants; those of one size are one constant.
 
     Args:
         expression: Expression with floats.
@@ -152,10 +158,12 @@ class Template:
 
     def __init__(self, expression: Any, target: FitTarget) -> None:
         self.target = target
-        floats = sorted(expression.atoms(sympy.Float), key=lambda f: (abs(float(f)), float(f)))
+        floats = free_numbers(expression)
         self.symbols = [sympy.Dummy(f"c_{n}", real=True) for n in range(len(floats))]
         self.start = np.array([float(f) for f in floats])
-        self.expression = expression.xreplace(dict(zip(floats, self.symbols, strict=True)))
+        constants = dict(zip(floats, self.symbols, strict=True))
+        opposite = {-f: -s for f, s in constants.items()}
+        self.expression = expression.xreplace({**opposite, **constants})
         columns = [symbol(name) for name in target.names]
         self._function = _value_and_gradient(self.expression, self.symbols, columns)
 
@@ -232,9 +240,7 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
     free = free_of(snapped)
     price = _number_length(solution, free, target)
     expression = template.put(solution.constants, {i: number.exact for i, number in snapped.items()})
-    if snapped and len(expression.atoms(sympy.Float)) < len(
-        free
-    ):  # some constants have merged, now that others are exact
+    if snapped and len(free_numbers(expression)) < len(free):  # some have merged, now that others are exact
         again = snap(Template(expression, target), rounds=rounds)
         if again is not None:
             return again
@@ -243,12 +249,13 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
     choice = math.log(max(len(free), 1)) + MIN_SNAP_GAIN
     near = []
     for i, j in itertools.combinations(known, 2):
-        one, other = (sympy.Float(solution.constants[k]) for k in (i, j))
+        one, other = (float(solution.constants[k]) for k in (i, j))
         size = max(math.hypot(errors[i], errors[j]), NEARLY_EQUAL / 5 * abs(one))
-        if abs(one - other) < 5 * size and {one, other} <= expression.atoms(sympy.Float):
-            near.append((float(abs(one - other) / size), one, other))
+        if abs(abs(one) - abs(other)) < 5 * size:
+            near.append((abs(abs(one) - abs(other)) / size, one, other))
     for _, one, other in sorted(near)[:MAX_PAIRS]:
-        tied = Template(expression.xreplace({other: one}), target)
+        same = sympy.Float(math.copysign(one, other))
+        tied = Template(expression.xreplace({sympy.Float(other): same, sympy.Float(-other): -same}), target)
         trial = tied.fit(tied.start, {})
         if trial is not None:
             loss = n / 2 * math.log(max(trial.rss, target.floor) / max(solution.rss, target.floor))
