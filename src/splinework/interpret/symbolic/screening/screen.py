@@ -138,11 +138,11 @@ class Screen(PartedTarget):
 
     def _is_rational(self, problem: ScreeningProblem, *, sparse: bool = True) -> bool:
         """Offers polynomials, fractions and sums of powers that are the target to rounding; True where one settles it."""
-        polynomial = partial(polynomials.polynomial_candidates, exact=True, sparse=sparse)
-        fraction = partial(polynomials.fraction_candidates, exact=True)
-        for search in (polynomial, fraction, power_sum_candidates):
+        for search in (partial(polynomials.polynomial_candidates, sparse=sparse), polynomials.fraction_candidates):
             if not self.pool.exact:
-                self._offer_all(search(problem, **self._limits))
+                self._offer_all(search(problem, exact=True, **self._limits))
+        if not self.pool.exact:
+            self._offer_all(power_sum_candidates(problem, deadline=self.deadline))
         return self.pool.exact
 
     def _offer_simple_sums(self, problem: ScreeningProblem, functions: int) -> None:
@@ -253,7 +253,7 @@ class Screen(PartedTarget):
             yield univariate.univariate_candidates(problem, library=self.library, **self._limits)
         if problem is not self._known:
             yield terms.sum_candidates(problem, **self._limits)
-        yield power_sum_candidates(problem, **self._limits)
+        yield power_sum_candidates(problem, deadline=self.deadline)
         yield polynomials.polynomial_candidates(problem, **self._limits)
         yield polynomials.fraction_candidates(problem, **self._limits)
         yield terms.sum_candidates(problem, rational=True, **self._limits)
