@@ -14,6 +14,7 @@ from splinework.interpret.symbolic.screening.separable import (
     MAX_CLEAN_NOISE,
     PRODUCT,
     SUM,
+    clear_error,
     coefficients_beside,
     separations,
     spanning_functions,
@@ -85,8 +86,10 @@ def test_the_terms_of_a_sum_are_found_up_to_a_constant(own, rest):
 
 def test_what_is_neither_has_no_separation():
     target = target_of(A * C + sympy.sin(3 * A * B + B * C))
-    found = separations(initial_problem(target))
+    problem = initial_problem(target)
+    found = separations(problem)
     assert len(found) == 6
+    assert all(each.error > clear_error(problem) for each in found)
     assert found[0].error >= 0.1 * target.unit
 
 
@@ -121,6 +124,17 @@ def test_functions_of_which_an_expression_is_a_sum():
     x = sympy.Symbol("x", real=True)
     given = 0.3 * sympy.sin(2.0 * x + 0.7) - 1.5 * x * (x - 2) + 4
     assert set(spanning_functions(given)) == {sympy.sin(2.0 * x), sympy.cos(2.0 * x), x, x**2, sympy.Integer(1)}
+
+
+@pytest.mark.parametrize("own", [B + 2.25, B**2 - 1, sympy.cos(2 * B)], ids=str)
+@pytest.mark.parametrize("rest", [C + A - sympy.exp(-9 * A**2), sympy.tanh(3 * A * C) + C], ids=str)
+def test_factors_are_clear_where_polynomials_leave_much_of_the_rest(own, rest):
+    """Richer structures are not sought then."""
+    product = initial_problem(target_of(own * rest))
+    found = separations(product)
+    assert MAX_CLEAN_NOISE * product.spread < found[0].error <= clear_error(product)
+    assert [(each.kind, each.column) for each in found if each.error <= clear_error(product)] == [(PRODUCT, 1)]
+    assert not any(each.kind == LOW_RANK for each in found)
 
 
 @pytest.mark.slow
