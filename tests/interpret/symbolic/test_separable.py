@@ -5,9 +5,12 @@ import pytest
 import sympy
 
 from splinework.discover import discover
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
+from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.screening.problem import initial_problem
+from splinework.interpret.symbolic.screening.screen import Screen
 from splinework.interpret.symbolic.screening.separable import (
     JUDGING_EVERY,
     LOW_RANK,
@@ -118,6 +121,18 @@ def test_a_sum_of_products_is_seen_and_its_factors_follow(products):
     assert error <= 1e-4 * target.unit
     for part, e in zip(parts.T, rest, strict=True):
         assert np.abs(part - compile_expression(e, target.names)(target.x)).max() <= 1e-3 * np.abs(part).max()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", [sympy.log(sympy.cosh(2.3 * B)), sympy.exp(-(B**2))], ids=str)
+def test_parts_with_a_factor_in_common_are_read_by_their_ratio(shared):
+    """One of them is no function of a bank, but times what the other is."""
+    x = np.random.default_rng(0).uniform(0.3, 2.0, (600, 2))
+    target = FitTarget(x, compile_expression(shared * (A + sympy.sqrt(B)), ("a", "b"))(x), ("a", "b"))
+    screen = Screen(Pool(target), (initial_problem(target),), deadline=clock.now() + 15)
+    at = screen.starts[0]
+    screen._offer_products(at, [(A, sympy.Integer(1))], at.without(0))
+    assert screen.pool.exact
 
 
 def test_functions_of_which_an_expression_is_a_sum():

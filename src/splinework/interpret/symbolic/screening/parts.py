@@ -287,14 +287,27 @@ class PartedTarget(ABC):
             error, parts = coefficients_beside(others, known)
             if error > self._most_error(problem.spread):
                 continue
-            found = []
-            for values, own in zip(known.T, parts.T, strict=True):
-                size = math.sqrt(float(np.mean(problem.weights * values**2)))
-                found.append(self._parts(others, own, problem.weights * values**2, error / size))
+
+            found = [
+                self._beside(problem, others, own, values, error) for values, own in zip(known.T, parts.T, strict=True)
+            ]
+            for i, j in itertools.permutations(range(len(span)), 2):  # they may have a factor in common
+                for factor, values in found[j][:1]:
+                    if np.abs(values).min() > MIN_FACTOR * np.abs(values).max() and factor.free_symbols:
+                        ratio = parts[:, i] / values
+                        ratios = self._beside(problem, others, ratio, known[:, i] * values, error)
+                        found[i] += [(factor * e, values * own) for e, own in ratios[:1]]
             for factors in itertools.product(*found):
                 self.pool.offer(problem.wrap(sympy.Add(*(t * f for t, (f, _) in zip(span, factors, strict=True)))))
                 if self.pool.exact or self._late():
                     return
+
+    def _beside(
+        self, problem: ScreeningProblem, others: ScreeningProblem, own: Array, known: Array, error: float
+    ) -> list[tuple[Any, Array]]:
+        """Formulas of a function of some columns that stands beside known values, which leave an error of the target."""
+        weights = problem.weights * known**2
+        return self._parts(others, own, weights, error / math.sqrt(float(np.mean(weights))))
 
     def _values(self, expression: Any) -> Array:
         """The values of an expression over the columns of the data, `(N,)`."""

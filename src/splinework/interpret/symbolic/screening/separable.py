@@ -107,7 +107,7 @@ def separations(problem: ScreeningProblem, *, deadline: float = math.inf) -> lis
             )
             if richer is not None and richer.error < MIN_RICHER_GAIN * least[i]:
                 found.append(richer)
-                least[i] = min(least[i], richer.error / MIN_RICHER_GAIN)
+                least[i] = richer.error
     return sorted(found, key=lambda each: (each.kind == LOW_RANK, each.error))
 
 
