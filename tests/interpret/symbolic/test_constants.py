@@ -137,6 +137,14 @@ def test_numbers_that_share_an_effect_are_snapped_one_after_the_other():
     assert relative(compile_expression(snapped, ["x1", "x2"])(target(truth).x), target(truth).y) <= 1e-9
 
 
+def test_numbers_stay_as_they_are_once_time_is_up():
+    form = F(2.0001) * X + F(0.4999) * sympy.sin(F(3.0001) * Y) + F(1e-5)
+    data = target(2 * X + sympy.sin(3 * Y) / 2, noise=1e-3)
+    late, _ = snap(near(form, data), deadline=0.0)
+    assert len(free_numbers(late)) == 4
+    assert not snap(near(form, data))[0].atoms(sympy.Float)
+
+
 def test_equal_numbers_stay_equal():
     form = F(0.7) * X + F(0.7) * Y
     template = Template(form, target(F(0.9) * X + F(0.9) * Y))

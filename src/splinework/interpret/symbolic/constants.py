@@ -17,6 +17,7 @@ from scipy import special
 from splinework.errors import FormulaError
 from splinework.formula.reverse_mode import DifferentiatedProgram
 from splinework.formula.sympy_bridge import program_of_expression
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution, minimise
 from splinework.interpret.symbolic.library import Array
@@ -203,8 +204,10 @@ class Template:
         return self.expression.xreplace(values)
 
 
-def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
+def snap(template: Template, *, rounds: int = 40, deadline: float = math.inf) -> tuple[Any, float] | None:
     """Fits, snaps greedily, makes one of two that are nearly equal, and refits; nothing increases the description length.
+
+    After the `deadline`, a time of `clock`, constants stay as they are.
 
     Returns:
         The expression, and the code length of its constants in nats; None where it cannot be fitted.
@@ -229,6 +232,8 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
         (snapped, before), values = state, {**state[0], **chosen}
         if any(number.unit and template.symbols[i] in exponents for i, number in chosen.items()):
             return None  # T**(8*pi) is no law
+        if clock.now() > deadline:
+            return None
         trial = template.fit(before.constants, {i: number.value for i, number in values.items()})
         if trial is None:
             return None
@@ -241,7 +246,7 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
     price = _number_length(solution, free, target)
     expression = template.put(solution.constants, {i: number.exact for i, number in snapped.items()})
     if snapped and len(free_numbers(expression)) < len(free):  # some have merged, now that others are exact
-        again = snap(Template(expression, target), rounds=rounds)
+        again = snap(Template(expression, target), rounds=rounds, deadline=deadline)
         if again is not None:
             return again
     errors = standard_errors(solution, free, target)
@@ -253,14 +258,14 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
         size = max(math.hypot(errors[i], errors[j]), NEARLY_EQUAL / 5 * abs(one))
         if abs(abs(one) - abs(other)) < 5 * size:
             near.append((abs(abs(one) - abs(other)) / size, one, other))
-    for _, one, other in sorted(near)[:MAX_PAIRS]:
+    for _, one, other in sorted(near)[: MAX_PAIRS if clock.now() <= deadline else 0]:
         same = sympy.Float(math.copysign(one, other))
         tied = Template(expression.xreplace({sympy.Float(other): same, sympy.Float(-other): -same}), target)
         trial = tied.fit(tied.start, {})
         if trial is not None:
             loss = n / 2 * math.log(max(trial.rss, target.floor) / max(solution.rss, target.floor))
             if loss + _number_length(trial, list(range(len(tied.start))), target) + choice < price:
-                again = snap(tied, rounds=rounds)
+                again = snap(tied, rounds=rounds, deadline=deadline)
                 return (expression, price) if again is None else (again[0], again[1] + choice)
     return expression, price
 

@@ -152,7 +152,7 @@ def _final_rows(
     for variant in list(dict.fromkeys(forms))[:MAX_FORMS]:
         if found and clock.now() > deadline:
             break
-        outcome = snap(Template(variant, proposal.target)) if usable(variant) else None
+        outcome = snap(Template(variant, proposal.target), deadline=deadline) if usable(variant) else None
         if (
             rough
             and outcome is not None
