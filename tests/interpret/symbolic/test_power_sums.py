@@ -76,3 +76,11 @@ def test_noise_gives_nothing():
     at = problem(A * B + C)
     noisy = FitTarget(at.columns, at.y + generator(1).normal(size=500), tuple(s.name for s in NAMES))
     assert found(initial_problem(noisy)) is None
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(12, 2), (40, 8), (300, 150)])
+def test_as_many_numbers_as_rows_are_no_sum(rows, columns):
+    draw = generator(0)
+    names = tuple(f"x{k}" for k in range(columns))
+    target = FitTarget(draw.uniform(1, 3, (rows, columns)), draw.normal(size=rows), names)
+    assert power_sum_candidates(initial_problem(target)) == []

@@ -25,6 +25,8 @@ N_STARTS, N_ROWS, N_STEPS = 48, 128, 160
 """Starts of a search, twice as many inside a logarithm, rows that they are fitted to, and most steps."""
 WINDOW, MIN_PROGRESS = 20, 0.8
 """Steps after which the least squared error must have fallen to this share."""
+MIN_ROWS_PER_NUMBER = 2
+"""Rows that there are for every exponent and coefficient: many columns leave room for few terms, or for none."""
 HALVED = (12, 25)
 """Steps after which the worse half of the starts is given up."""
 START_EXPONENTS, START_POWERS = (-2, -1, 0, 0, 0, 1, 2), (0, 0, 1, 1, 2)
@@ -51,8 +53,9 @@ def power_sum_candidates(problem: ScreeningProblem, *, deadline: float = math.in
     powers = _Powers.of(problem)
     if powers is None:
         return []
-    for most, inside in ((MOST_TERMS, False), (MOST_INSIDE, True)):
-        if not inside and _search(powers, most, inside) is None:
+    determined = min(N_ROWS, len(problem.y)) // (MIN_ROWS_PER_NUMBER * (problem.size + 1))
+    for most, inside in ((min(MOST_TERMS, determined), False), (min(MOST_INSIDE, determined), True)):
+        if not inside and (most == 0 or _search(powers, most, inside) is None):
             continue
         for terms in range(1 + inside, most + 1):
             found = _search(powers, terms, inside)
