@@ -78,7 +78,7 @@ def test_noise_gives_nothing():
     assert found(initial_problem(noisy)) is None
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(12, 2), (40, 8), (300, 150)])
+@pytest.mark.parametrize(("rows", "columns"), [(8, 2), (12, 3), (16, 8), (300, 150)])
 def test_as_many_numbers_as_rows_are_no_sum(rows, columns):
     draw = generator(0)
     names = tuple(f"x{k}" for k in range(columns))
