@@ -53,8 +53,8 @@ MIN_EXCESS, TERM_NATS = 0.01, 8.0
 """Share by which the error of a formula may exceed that of the best surrogate, or by as many nats as a further term costs."""
 MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2
 """Error of a separation, relative to the spread, above which it is none, and formulas of its part that are followed."""
-OVER = (Fraction(1), Fraction(-1))
-"""Powers of a column by which a target is divided to be a sum."""
+OVER, MAX_OVER = (Fraction(1), Fraction(-1)), 6
+"""Powers of a column by which a target is divided to be a sum, and most columns of which each is tried."""
 MAX_SPANNED, MAX_LOW_RANK_ERROR = 3, 1e-3
 """Known functions beside which functions of the other columns are sought, and the error of two products, relative to the spread,
 up to which their span is read: the alternating fit ends early, and what is fitted beside the functions decides."""
@@ -177,7 +177,8 @@ class PartedTarget(ABC):
 
     def _summed(self, problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
         """Problems of a column less, where the target, a ratio or a transform of it is clearly a sum with part of a column."""
-        over = (each for i in range(problem.size) for each in divided(problem, i, OVER))
+        few = problem.size if problem.size <= MAX_OVER else 0
+        over = (each for i in range(few) for each in divided(problem, i, OVER))
         for whole in itertools.chain((problem,), over, transformed(problem)):
             if self._late():
                 return
