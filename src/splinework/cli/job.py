@@ -184,7 +184,7 @@ def measure(table: FormulaTable, prepared: PreparedSample, settings: FitSettings
 
 def _record(rank: int, row: FormulaRow, prepared: PreparedSample, settings: FitSettings) -> dict[str, Any]:
     """Figures of one formula."""
-    import sympy
+    from splinework.interpret.symbolic.constants import free_numbers
 
     if settings.constraints.explains_target:
         train, test, r2_test = _figures(row.numpy(), prepared)
@@ -199,7 +199,7 @@ def _record(rank: int, row: FormulaRow, prepared: PreparedSample, settings: FitS
         "rmse_train": train,
         "rmse_test": test,
         "r2_test": r2_test,
-        "constants": len(row.expression.atoms(sympy.Float)),
+        "constants": len(free_numbers(row.expression)),
         "rmse_held_out": held_out,
         "bits": finite(row.bits),
         "probability": finite(row.probability),

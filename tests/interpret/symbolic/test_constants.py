@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.interpret.symbolic.constants import FitTarget, Template, snap
+from splinework.interpret.symbolic.constants import FitTarget, Template, free_numbers, snap
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from tests.interpret.symbolic.cases import generator, relative
 
@@ -137,6 +137,14 @@ def test_numbers_that_share_an_effect_are_snapped_one_after_the_other():
     assert relative(compile_expression(snapped, ["x1", "x2"])(target(truth).x), target(truth).y) <= 1e-9
 
 
+def test_numbers_stay_as_they_are_once_time_is_up():
+    form = F(2.0001) * X + F(0.4999) * sympy.sin(F(3.0001) * Y) + F(1e-5)
+    data = target(2 * X + sympy.sin(3 * Y) / 2, noise=1e-3)
+    late, _ = snap(near(form, data), deadline=0.0)
+    assert len(free_numbers(late)) == 4
+    assert not snap(near(form, data))[0].atoms(sympy.Float)
+
+
 def test_equal_numbers_stay_equal():
     form = F(0.7) * X + F(0.7) * Y
     template = Template(form, target(F(0.9) * X + F(0.9) * Y))
@@ -152,6 +160,17 @@ def test_numbers_that_may_be_the_same_become_one_and_others_stay(ratio):
         data = target(form, noise=1e-3, seed=seed)
         snapped, _ = snap(near(form, data))
         assert len(snapped.atoms(sympy.Float)) == (2 if ratio == 1 else 3), snapped
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.2])
+@pytest.mark.parametrize("function", [sympy.exp, sympy.cosh, sympy.atan, lambda u: 1 / (1 + u)])
+def test_numbers_that_may_differ_in_sign_alone_become_one_and_others_stay(function, ratio):
+    form = F(2.34171) * function(F(0.7313) * X) - F(2.34171 * ratio) * Y
+    for seed in range(2):
+        data = target(form, noise=1e-3, seed=seed)
+        snapped, _ = snap(near(form, data))
+        assert len(free_numbers(snapped)) == (2 if ratio == 1 else 3), snapped
+        assert relative(compile_expression(snapped, ["x1", "x2"])(data.x), data.y) < 2e-3
 
 
 def test_the_unit_of_y_does_not_change_what_is_snapped_inside():

@@ -5,15 +5,19 @@ import pytest
 import sympy
 
 from splinework.discover import discover
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
+from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.screening.problem import initial_problem
+from splinework.interpret.symbolic.screening.screen import Screen
 from splinework.interpret.symbolic.screening.separable import (
     JUDGING_EVERY,
     LOW_RANK,
     MAX_CLEAN_NOISE,
     PRODUCT,
     SUM,
+    clear_error,
     coefficients_beside,
     separations,
     spanning_functions,
@@ -85,8 +89,10 @@ def test_the_terms_of_a_sum_are_found_up_to_a_constant(own, rest):
 
 def test_what_is_neither_has_no_separation():
     target = target_of(A * C + sympy.sin(3 * A * B + B * C))
-    found = separations(initial_problem(target))
+    problem = initial_problem(target)
+    found = separations(problem)
     assert len(found) == 6
+    assert all(each.error > clear_error(problem) for each in found)
     assert found[0].error >= 0.1 * target.unit
 
 
@@ -117,10 +123,33 @@ def test_a_sum_of_products_is_seen_and_its_factors_follow(products):
         assert np.abs(part - compile_expression(e, target.names)(target.x)).max() <= 1e-3 * np.abs(part).max()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", [sympy.log(sympy.cosh(2.3 * B)), sympy.exp(-(B**2))], ids=str)
+def test_parts_with_a_factor_in_common_are_read_by_their_ratio(shared):
+    """One of them is no function of a bank, but times what the other is."""
+    x = np.random.default_rng(0).uniform(0.3, 2.0, (600, 2))
+    target = FitTarget(x, compile_expression(shared * (A + sympy.sqrt(B)), ("a", "b"))(x), ("a", "b"))
+    screen = Screen(Pool(target), (initial_problem(target),), deadline=clock.now() + 15)
+    at = screen.starts[0]
+    screen._offer_products(at, [(A, sympy.Integer(1))], at.without(0))
+    assert screen.pool.exact
+
+
 def test_functions_of_which_an_expression_is_a_sum():
     x = sympy.Symbol("x", real=True)
     given = 0.3 * sympy.sin(2.0 * x + 0.7) - 1.5 * x * (x - 2) + 4
     assert set(spanning_functions(given)) == {sympy.sin(2.0 * x), sympy.cos(2.0 * x), x, x**2, sympy.Integer(1)}
+
+
+@pytest.mark.parametrize("own", [B + 2.25, B**2 - 1, sympy.cos(2 * B)], ids=str)
+@pytest.mark.parametrize("rest", [C + A - sympy.exp(-9 * A**2), sympy.tanh(3 * A * C) + C], ids=str)
+def test_factors_are_clear_where_polynomials_leave_much_of_the_rest(own, rest):
+    """Richer structures are not sought then."""
+    product = initial_problem(target_of(own * rest))
+    found = separations(product)
+    assert MAX_CLEAN_NOISE * product.spread < found[0].error <= clear_error(product)
+    assert [(each.kind, each.column) for each in found if each.error <= clear_error(product)] == [(PRODUCT, 1)]
+    assert not any(each.kind == LOW_RANK for each in found)
 
 
 @pytest.mark.slow

@@ -91,6 +91,18 @@ def test_powers_are_written_as_such(long, short, rate):
     )
 
 
+@pytest.mark.parametrize("ratio", [sympy.Float(0.624), 2, -sympy.Rational(1, 3)], ids=str)
+def test_squares_of_sums_and_roots_of_products_are_written_as_such(ratio):
+    names, (a, b, c) = ("a", "b", "c"), (symbol(name) for name in "abc")
+    rows = np.random.default_rng(0).uniform(0.5, 3, (200, 3))
+    square, root = (a + ratio * b) ** 2 + c, c / sympy.sqrt(a * (a + 2 * b))
+    found = simplified(sympy.expand(square), names, rows)
+    assert node_count(found) <= node_count(square), found
+    assert simplified(c / (sympy.sqrt(a) * sympy.sqrt(a + 2 * b)), names, rows) == root
+    beyond = compile_expression(simplified(root, names, rows), names)(-rows)
+    assert np.isfinite(beyond).all()
+
+
 @pytest.mark.parametrize("number", [7635043847.742083, 2.6 / 1.7, 1e9 / 7, 123457.8])
 def test_long_numbers_are_no_fractions(number):
     """A fraction of nine digits is not simpler than a number of nine."""

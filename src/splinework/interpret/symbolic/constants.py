@@ -17,6 +17,7 @@ from scipy import special
 from splinework.errors import FormulaError
 from splinework.formula.reverse_mode import DifferentiatedProgram
 from splinework.formula.sympy_bridge import program_of_expression
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution, minimise
 from splinework.interpret.symbolic.library import Array
@@ -142,8 +143,14 @@ def _value_and_gradient(
     return function
 
 
+def free_numbers(expression: Any) -> list[Any]:
+    """The floats of an expression that stand for constants of their own, by size: `c*exp(x) - c` has one."""
+    floats = sorted(expression.atoms(sympy.Float), key=lambda f: (abs(float(f)), float(f)))
+    return list({abs(float(f)): f for f in floats}.values())
+
+
 class Template:
-    """An expression whose floats are free constants.
+    """An expression whose floats are free constants; those of one size are one constant.
 
     Args:
         expression: Expression with floats.
@@ -152,10 +159,12 @@ class Template:
 
     def __init__(self, expression: Any, target: FitTarget) -> None:
         self.target = target
-        floats = sorted(expression.atoms(sympy.Float), key=lambda f: (abs(float(f)), float(f)))
+        floats = free_numbers(expression)
         self.symbols = [sympy.Dummy(f"c_{n}", real=True) for n in range(len(floats))]
         self.start = np.array([float(f) for f in floats])
-        self.expression = expression.xreplace(dict(zip(floats, self.symbols, strict=True)))
+        constants = dict(zip(floats, self.symbols, strict=True))
+        opposite = {-f: -s for f, s in constants.items()}
+        self.expression = expression.xreplace({**opposite, **constants})
         columns = [symbol(name) for name in target.names]
         self._function = _value_and_gradient(self.expression, self.symbols, columns)
 
@@ -195,8 +204,10 @@ class Template:
         return self.expression.xreplace(values)
 
 
-def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
+def snap(template: Template, *, rounds: int = 40, deadline: float = math.inf) -> tuple[Any, float] | None:
     """Fits, snaps greedily, makes one of two that are nearly equal, and refits; nothing increases the description length.
+
+    After the `deadline`, a time of `clock`, constants stay as they are.
 
     Returns:
         The expression, and the code length of its constants in nats; None where it cannot be fitted.
@@ -221,6 +232,8 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
         (snapped, before), values = state, {**state[0], **chosen}
         if any(number.unit and template.symbols[i] in exponents for i, number in chosen.items()):
             return None  # T**(8*pi) is no law
+        if clock.now() > deadline:
+            return None
         trial = template.fit(before.constants, {i: number.value for i, number in values.items()})
         if trial is None:
             return None
@@ -232,10 +245,8 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
     free = free_of(snapped)
     price = _number_length(solution, free, target)
     expression = template.put(solution.constants, {i: number.exact for i, number in snapped.items()})
-    if snapped and len(expression.atoms(sympy.Float)) < len(
-        free
-    ):  # some constants have merged, now that others are exact
-        again = snap(Template(expression, target), rounds=rounds)
+    if snapped and len(free_numbers(expression)) < len(free):  # some have merged, now that others are exact
+        again = snap(Template(expression, target), rounds=rounds, deadline=deadline)
         if again is not None:
             return again
     errors = standard_errors(solution, free, target)
@@ -243,17 +254,18 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
     choice = math.log(max(len(free), 1)) + MIN_SNAP_GAIN
     near = []
     for i, j in itertools.combinations(known, 2):
-        one, other = (sympy.Float(solution.constants[k]) for k in (i, j))
+        one, other = (float(solution.constants[k]) for k in (i, j))
         size = max(math.hypot(errors[i], errors[j]), NEARLY_EQUAL / 5 * abs(one))
-        if abs(one - other) < 5 * size and {one, other} <= expression.atoms(sympy.Float):
-            near.append((float(abs(one - other) / size), one, other))
-    for _, one, other in sorted(near)[:MAX_PAIRS]:
-        tied = Template(expression.xreplace({other: one}), target)
+        if abs(abs(one) - abs(other)) < 5 * size:
+            near.append((abs(abs(one) - abs(other)) / size, one, other))
+    for _, one, other in sorted(near)[: MAX_PAIRS if clock.now() <= deadline else 0]:
+        same = sympy.Float(math.copysign(one, other))
+        tied = Template(expression.xreplace({sympy.Float(other): same, sympy.Float(-other): -same}), target)
         trial = tied.fit(tied.start, {})
         if trial is not None:
             loss = n / 2 * math.log(max(trial.rss, target.floor) / max(solution.rss, target.floor))
             if loss + _number_length(trial, list(range(len(tied.start))), target) + choice < price:
-                again = snap(tied, rounds=rounds)
+                again = snap(tied, rounds=rounds, deadline=deadline)
                 return (expression, price) if again is None else (again[0], again[1] + choice)
     return expression, price
 

@@ -12,7 +12,7 @@ import sympy
 
 from splinework.formula.figures import rounded
 from splinework.interpret.symbolic import clock
-from splinework.interpret.symbolic.constants import FitTarget, Template, confidence_intervals, snap
+from splinework.interpret.symbolic.constants import FitTarget, Template, confidence_intervals, free_numbers, snap
 from splinework.interpret.symbolic.description_length import description_length
 from splinework.interpret.symbolic.expression import Splines, compile_expression, node_count
 from splinework.interpret.symbolic.pool import Pool, PoolEntry, Proposal, usable
@@ -152,7 +152,7 @@ def _final_rows(
     for variant in list(dict.fromkeys(forms))[:MAX_FORMS]:
         if found and clock.now() > deadline:
             break
-        outcome = snap(Template(variant, proposal.target)) if usable(variant) else None
+        outcome = snap(Template(variant, proposal.target), deadline=deadline) if usable(variant) else None
         if (
             rough
             and outcome is not None
@@ -325,7 +325,7 @@ def ranked(
     alike = [r for r in alike if r is first or first is ordered[0] or steady(r)]
     if len(laws := [r for r in front if r.inputs and r.r2 >= 1 - NEARLY_EXACT**2]) > 1 and approximates(first):
         alike = laws[:1]
-    simplest = min(alike, key=lambda r: (len(r.expression.atoms(sympy.Float)), r.complexity))
+    simplest = min(alike, key=lambda r: (len(free_numbers(r.expression)), r.complexity))
     constants = sorted((r for r in found if not r.inputs), key=lambda r: r.description)
     if constants and constants[0].description <= first.description + VERY_STRONG_EVIDENCE:
         simplest = constants[0]

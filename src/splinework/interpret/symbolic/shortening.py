@@ -14,8 +14,8 @@ import sympy
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.extremes import with_extremes
 from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.polynomial_forms import with_completed_powers
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
-from splinework.interpret.symbolic.simplification import with_completed_powers
 
 MAX_ROUNDS, MAX_TRIALS = 12, 40
 """Most parts that are taken out one after the other, and most trials for each."""

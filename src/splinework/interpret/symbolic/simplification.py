@@ -3,9 +3,8 @@
 Sympy's rewriting takes milliseconds or, for some expressions, hours.
 """
 
-import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
@@ -16,18 +15,21 @@ import sympy
 from splinework.interpret.symbolic.expression import compile_expression, node_count, symbol
 from splinework.interpret.symbolic.extremes import with_extremes
 from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.polynomial_forms import (
+    MAX_DENOMINATOR,
+    MAX_ORDERED,
+    with_factored_sums,
+    with_nested_sums,
+    with_shifted_columns,
+)
 from splinework.interpret.symbolic.time_limit import run_within
 
 EQUALITY_TOLERANCE = 1e-9
 """Relative difference up to which two forms are equal."""
-MAX_DENOMINATOR, MAX_NUMERATOR, MAX_DIGITS, ROUNDING = 12, 1000, 9, 1e-11
-"""Denominators, numerators and digits of simple numbers, and the relative difference up to which such a decimal is meant."""
+MAX_NUMERATOR = 1000
+"""Numerators of simple numbers."""
 SHORT_DIGITS = 6
 """Digits of decimals that are written as they are meant."""
-MIN_FACTORED_TERMS, MAX_FACTORED_TERMS = 3, 16
-"""Terms of the sums that are factored and nested."""
-MAX_ORDERED = 3
-"""Columns of a sum that is nested by each of them first, in every order, and of a fraction that is taken apart in each."""
 MAX_ANGLES = 4
 """Most times that a wave is faster than another of which it is written as powers."""
 MAX_TOGETHER_NODES = 60
@@ -59,7 +61,7 @@ def _shortest(expression: Any, names: Sequence[str], x: Array, allows: Callable[
     for _ in range(2):
         before = best
         for form in _forms(before.xreplace(positive)):
-            candidate = _on_rows(form.xreplace(back), names, x)
+            candidate = _with_joined_roots(_on_rows(form.xreplace(back), names, x))
             if _size(candidate) < _size(best) and (allows is None or allows(candidate)):
                 values = compile_expression(candidate, names)(rows)
                 if np.allclose(values, truth, rtol=EQUALITY_TOLERANCE, atol=slack, equal_nan=True):
@@ -102,14 +104,6 @@ def _scaled_product(product: Any) -> Any:
     size = math.prod(float(constants[part]) for part in scaled)
     inside = [_times(part, 1 / float(constants[part])) for part in scaled]
     return sympy.Mul(*inside, _times(last, size), *(part for part in rest if part is not last))
-
-
-def with_completed_powers(total: Any) -> Any:
-    """A sum with numbers of any kind in shifted columns: `(x - 1.3)**2` for `x**2 - 2.6*x + 1.69`, which may need fewer."""
-    if not total.is_polynomial(*total.free_symbols):
-        return total
-    exact = {number: sympy.Rational(number) for number in total.atoms(sympy.Float)}
-    return _with_floats(_completed(total.xreplace(exact)))
 
 
 def _times(total: Any, factor: float) -> Any:
@@ -168,14 +162,14 @@ def _forms(expression: Any) -> list[Any]:
         with_extremes,
         _with_simple_numbers,
         _with_powers_of_waves,
-        _with_factored_sums,
-        _with_nested_sums,
+        with_factored_sums,
+        with_nested_sums,
         lambda e: sympy.powdenest(e, force=True),
     ]
     if node_count(expression) <= MAX_TOGETHER_NODES:
         steps += [sympy.together, lambda e: sympy.powsimp(sympy.factor_terms(sympy.together(e)))]
         if not expression.atoms(sympy.Float):
-            steps += [sympy.cancel, sympy.factor, _with_completed_powers, _with_partial_fractions]
+            steps += [sympy.cancel, sympy.factor, with_shifted_columns, _with_partial_fractions]
     found = [expression]
     for step in steps:
         try:
@@ -189,6 +183,21 @@ def _with_partial_fractions(expression: Any) -> Any:
     """The shortest of the expression's partial fractions in each of its columns."""
     symbols = sorted(expression.free_symbols, key=str)[:MAX_ORDERED]
     return min((sympy.apart(expression, symbol) for symbol in symbols), key=node_count, default=expression)
+
+
+def _with_joined_roots(expression: Any) -> Any:
+    """The expression with `sqrt(x*y)` for `sqrt(x)*sqrt(y)`, which sympy takes apart where it knows that x is positive."""
+
+    def joined(*factors: Any) -> Any:
+        roots: dict[Any, list[Any]] = {}
+        for base, power in (factor.as_base_exp() for factor in factors):
+            is_root = power.is_Rational and not power.is_Integer and base.free_symbols
+            roots.setdefault(power if is_root else None, []).append(base if is_root else base**power)
+        rest = sympy.Mul(*roots.pop(None, ()))
+        together = rest * sympy.Mul(*(sympy.Mul(*bases) ** power for power, bases in roots.items()))
+        return min(sympy.Mul(*factors), together, key=node_count)
+
+    return expression.replace(sympy.Mul, joined)
 
 
 def _with_hyperbolic_functions(expression: Any) -> Any:
@@ -242,103 +251,3 @@ def _with_simple_numbers(expression: Any, but: Mapping[Any, Any] = MappingProxyT
         if 0 < abs(near.numerator) <= MAX_NUMERATOR and abs(float(near) / float(number) - 1) < EQUALITY_TOLERANCE:
             swaps[number] = sympy.Rational(near.numerator, near.denominator)
     return expression.xreplace(swaps)
-
-
-def _with_floats(expression: Any) -> Any:
-    """The expression with floats for fractions that are not simple."""
-    long = {number for number in expression.atoms(sympy.Rational) if number.q > MAX_DENOMINATOR}
-    return expression.xreplace({number: sympy.Float(number) for number in long})
-
-
-def _with_factored_sums(expression: Any) -> Any:
-    """The expression with sums of monomials as products or powers, where numbers are short decimals of one of them."""
-
-    def factored(total: Any) -> Iterator[Any]:
-        parts = [term.as_coeff_Mul() for term in total.args]
-        for unit in (1, *(number for number, _ in parts)):
-            ratios = [n / unit if (n / unit).is_Rational else _decimal(float(n / unit)) for n, _ in parts]
-            if None not in ratios:
-                exact = sympy.Add(*(ratio * monomial for ratio, (_, monomial) in zip(ratios, parts, strict=True)))
-                for whole in (_with_coefficient_inside(sympy.factor(exact)), _completed(exact)):
-                    yield unit * _with_floats(whole)
-                return
-        yield total
-
-    return _with_sums_of_monomials(expression, factored)
-
-
-def _with_nested_sums(expression: Any) -> Any:
-    """The expression with sums of monomials in the shortest nested form (Horner), the columns in any order."""
-
-    def nested(total: Any) -> Iterator[Any]:
-        symbols = sorted(total.free_symbols, key=str)
-        yield total
-        for order in itertools.permutations(symbols) if len(symbols) <= MAX_ORDERED else [symbols]:
-            yield sympy.horner(total, *order)
-
-    return _with_sums_of_monomials(expression, nested)
-
-
-def _with_sums_of_monomials(expression: Any, forms_of: Callable[[Any], Iterable[Any]]) -> Any:
-    """The expression with the shortest form of each sum of monomials, in the columns and in the functions that it has twice."""
-
-    def changed(*terms: Any) -> Any:
-        shared = _shared_factors(terms)
-        back = {place: factor for factor, place in shared.items()}
-        monomials = [term for term in terms if term.xreplace(shared).is_polynomial(*term.xreplace(shared).free_symbols)]
-        if not MIN_FACTORED_TERMS <= len(monomials) <= MAX_FACTORED_TERMS:
-            return sympy.Add(*terms)
-        forms = [each.xreplace(back) for each in forms_of(sympy.Add(*monomials).xreplace(shared))]
-        return sympy.Add(*(term for term in terms if term not in monomials), min(forms, key=node_count))
-
-    return expression.replace(sympy.Add, changed)
-
-
-def _shared_factors(terms: Sequence[Any]) -> dict[Any, Any]:
-    """Stand-ins for the factors other than columns and their powers that several terms have."""
-    factors = [each for term in terms for each in sympy.Mul.make_args(term)]
-    several = {each for each in factors if factors.count(each) > 1 and not each.is_polynomial(*each.free_symbols)}
-    return {each: sympy.Dummy(f"f{n}") for n, each in enumerate(sorted(several, key=sympy.default_sort_key))}
-
-
-def _with_coefficient_inside(product: Any) -> Any:
-    """The product with its numerical factor taken into a power of a sum, such as `(2*x + y)**2` for `4*(x + y/2)**2`."""
-    factor, rest = product.as_coeff_Mul()
-    for part in sympy.Mul.make_args(rest):
-        base, power = part.as_base_exp()
-        if base.is_Add and power.is_Integer and power > 0 and (factor > 0 or power % 2):
-            root = sympy.real_root(factor, power) if power > 1 else factor
-            root = root if root.is_Rational else sympy.Float(root)
-            return rest.xreplace({part: sympy.Add(*(root * term for term in base.args)) ** power})
-    return product
-
-
-def _decimal(value: float) -> Any:
-    """The decimal of a few digits that a number equals up to rounding; None where there is none."""
-    text = f"{value:.{MAX_DIGITS - 1}e}"
-    return sympy.Rational(text) if abs(float(text) - value) <= ROUNDING * abs(value) else None
-
-
-def _with_completed_powers(expression: Any) -> Any:
-    """Numerator and denominator in shifted variables, in which each polynomial lacks its last term but one (Tschirnhaus).
-
-    Such as `(x - 3)**4 + 1` for `x**4 - 12*x**3 + 54*x**2 - 108*x + 82`.
-    """
-    above, below = sympy.fraction(sympy.together(expression))
-    return _completed(above) / _completed(below)
-
-
-def _completed(polynomial: Any) -> Any:
-    back: dict[Any, Any] = {}
-    for s in sorted(polynomial.free_symbols, key=str):
-        form = sympy.Poly(polynomial, s)
-        if form.degree() < 2:
-            continue
-        leading, following = form.all_coeffs()[:2]
-        shift = sympy.cancel(following / leading) / form.degree()
-        if shift.is_Rational and shift != 0:
-            moved = sympy.expand(polynomial.xreplace({s: s - shift}))
-            if len(sympy.Add.make_args(moved)) < len(sympy.Add.make_args(polynomial)):
-                stand_in = sympy.Dummy(s.name)
-                polynomial, back[stand_in] = moved.xreplace({s: stand_in}), s + shift
-    return polynomial.xreplace(back)

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,13 @@ from splinework.interpret.symbolic.screening.problem import (
     transformed,
 )
 from splinework.interpret.symbolic.screening.reducing import CLEAR_ERROR_RATIO, MAX_ERROR_RATIO
+from splinework.interpret.symbolic.screening.reductions import divided
 from splinework.interpret.symbolic.screening.separable import (
     LOW_RANK,
     MAX_CLEAN_NOISE,
     SUM,
     Separation,
+    clear_error,
     coefficients_beside,
     separations,
     spanning_functions,
@@ -50,6 +53,8 @@ MIN_EXCESS, TERM_NATS = 0.01, 8.0
 """Share by which the error of a formula may exceed that of the best surrogate, or by as many nats as a further term costs."""
 MAX_SEPARATION_ERROR, N_PARTS = 0.2, 2
 """Error of a separation, relative to the spread, above which it is none, and formulas of its part that are followed."""
+OVER, MAX_OVER = (Fraction(1), Fraction(-1)), 6
+"""Powers of a column by which a target is divided to be a sum, and most columns of which each is tried."""
 MAX_SPANNED, MAX_LOW_RANK_ERROR = 3, 1e-3
 """Known functions beside which functions of the other columns are sought, and the error of two products, relative to the spread,
 up to which their span is read: the alternating fit ends early, and what is fitted beside the functions decides."""
@@ -171,36 +176,42 @@ class PartedTarget(ABC):
         return self._led[1] if self.pool.entries[:1] == [self._led[0]] else ()
 
     def _summed(self, problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
-        """Problems of a column less, where the target or a transform of it is exactly a sum with a function of one column."""
-        for whole in (problem, *transformed(problem)):
+        """Problems of a column less, where the target, a ratio or a transform of it is clearly a sum with part of a column."""
+        few = problem.size if problem.size <= MAX_OVER else 0
+        over = (each for i in range(few) for each in divided(problem, i, OVER))
+        for whole in itertools.chain((problem,), over, transformed(problem)):
             if self._late():
                 return
-            exact = [e for e in sums(whole, deadline=self.deadline) if e.error <= MAX_CLEAN_NOISE * whole.spread]
-            yield from self._followed_parts(whole, exact)
+            near = [e for e in sums(whole, deadline=self.deadline) if e.error < MAX_SEPARATION_ERROR * whole.spread]
+            yield from self._followed_parts(whole, near, exact=True) if near else ()
 
     def _separated(self, problem: ScreeningProblem, *, exact: bool = False) -> Iterator[ScreeningProblem]:
         """Problems of a column less, where the target is a sum or a product with a function of one column, found first.
 
-        With `exact` only where what is left is rounding: then no other way of looking at the problem is simpler.
+        With `exact` only where that is clear: then no other way of looking at the problem is simpler.
         """
-        scale = problem.spread
         if self._separations is None or self._separations[0] is not problem:
             self._separations = problem, separations(problem, deadline=self.deadline)
         found = self._separations[1]
         least = min((each.error for each in found), default=math.inf)
         if least < CLEAR_ERROR_RATIO * self.noise:  # the least of many estimates would be too small
             self.noise = least
-        yield from self._followed_parts(problem, [e for e in found if not exact or e.error <= MAX_CLEAN_NOISE * scale])
+        yield from self._followed_parts(problem, found, exact)
 
-    def _followed_parts(self, problem: ScreeningProblem, found: Sequence[Separation]) -> Iterator[ScreeningProblem]:
+    def _followed_parts(
+        self, problem: ScreeningProblem, found: Sequence[Separation], exact: bool
+    ) -> Iterator[ScreeningProblem]:
         """Problems of a column less, by the formulas of the function of one column in each separation."""
         scale = problem.spread
+        rounding = MAX_CLEAN_NOISE * scale
+        plain = clear_error(problem) if exact else self._most_error(scale)
+        richer = rounding if exact else max(plain, MAX_LOW_RANK_ERROR * scale)
         for each in found:
             if self._late():
                 return
-            if each.error > max(self._most_error(scale), MAX_LOW_RANK_ERROR * scale * (each.kind == LOW_RANK)):
+            if each.error > (richer if each.kind == LOW_RANK else plain):
                 continue
-            if not (self._is_rough or each.error < MAX_CLEAN_NOISE * scale):
+            if not (exact or self._is_rough or each.error < rounding):
                 return
             one = problem.without(*(j for j in range(problem.size) if j != each.column))
             weights = problem.weights * (1.0 if each.kind == SUM else each.rest**2)
@@ -277,14 +288,27 @@ class PartedTarget(ABC):
             error, parts = coefficients_beside(others, known)
             if error > self._most_error(problem.spread):
                 continue
-            found = []
-            for values, own in zip(known.T, parts.T, strict=True):
-                size = math.sqrt(float(np.mean(problem.weights * values**2)))
-                found.append(self._parts(others, own, problem.weights * values**2, error / size))
+
+            found = [
+                self._beside(problem, others, own, values, error) for values, own in zip(known.T, parts.T, strict=True)
+            ]
+            for i, j in itertools.permutations(range(len(span)), 2):  # they may have a factor in common
+                for factor, values in found[j][:1]:
+                    if np.abs(values).min() > MIN_FACTOR * np.abs(values).max() and factor.free_symbols:
+                        ratio = parts[:, i] / values
+                        ratios = self._beside(problem, others, ratio, known[:, i] * values, error)
+                        found[i] += [(factor * e, values * own) for e, own in ratios[:1]]
             for factors in itertools.product(*found):
                 self.pool.offer(problem.wrap(sympy.Add(*(t * f for t, (f, _) in zip(span, factors, strict=True)))))
                 if self.pool.exact or self._late():
                     return
+
+    def _beside(
+        self, problem: ScreeningProblem, others: ScreeningProblem, own: Array, known: Array, error: float
+    ) -> list[tuple[Any, Array]]:
+        """Formulas of a function of some columns that stands beside known values, which leave an error of the target."""
+        weights = problem.weights * known**2
+        return self._parts(others, own, weights, error / math.sqrt(float(np.mean(weights))))
 
     def _values(self, expression: Any) -> Array:
         """The values of an expression over the columns of the data, `(N,)`."""

@@ -5,7 +5,7 @@ ratio of their slopes depends on them alone (Udrescu & Tegmark 2020, and Udrescu
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -57,12 +57,12 @@ def common_reductions(problem: ScreeningProblem) -> list[Reduction]:
     """Common reductions, tried without the gradient where noise dominates it."""
     found = []
     for i in range(problem.size):
-        for divided in _divided(problem, i):
-            found.append(Reduction(divided.without(i), 1.0))
+        for smaller in divided(problem, i):
+            found.append(Reduction(smaller.without(i), 1.0))
             if problem.size <= MAX_GROUPED_COLUMNS:  # a factor and a group of it: x_i^p g(x_j x_i^±1)
                 for j in range(problem.size):
                     if j != i:
-                        found += [Reduction(divided.merged(i, j, *group), 1.0) for group in _groups(problem, i, j)]
+                        found += [Reduction(smaller.merged(i, j, *group), 1.0) for group in _groups(problem, i, j)]
         for j in range(i):
             one, two = problem.columns[:, j], problem.columns[:, i]
             left, right = problem.expressions[j], problem.expressions[i]
@@ -72,9 +72,13 @@ def common_reductions(problem: ScreeningProblem) -> list[Reduction]:
     return found
 
 
-def _divided(problem: ScreeningProblem, i: int) -> Iterator[ScreeningProblem]:
-    """The problem divided by common powers of a column."""
-    for exponent in (Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), Fraction(1, 2), Fraction(-1, 2)):
+COMMON = (Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), Fraction(1, 2), Fraction(-1, 2))
+"""Common powers."""
+
+
+def divided(problem: ScreeningProblem, i: int, exponents: Sequence[Fraction] = COMMON) -> Iterator[ScreeningProblem]:
+    """The problem divided by some powers of a column, where it has no zeros."""
+    for exponent in exponents:
         if (factor := power(problem.columns[:, i], exponent)) is not None:
             yield problem.divided(factor, problem.expressions[i] ** rational(exponent))
 
@@ -170,9 +174,9 @@ def _scaled(
         for p in _nearest(exponent, EXPONENTS, 2):
             factor = power(problem.columns[:, i], p)
             if factor is not None and abs(float(p) - exponent) < 0.3 + slack:
-                divided = problem.divided(factor, problem.expressions[i] ** rational(p))
+                smaller = problem.divided(factor, problem.expressions[i] ** rational(p))
                 yield Reduction(
-                    divided.merged(i, j, left * right, expression), violation + off + abs(float(p) - exponent)
+                    smaller.merged(i, j, left * right, expression), violation + off + abs(float(p) - exponent)
                 )
 
 

@@ -16,6 +16,7 @@ from splinework.interpret.symbolic.own_functions import uses_only
 from splinework.interpret.symbolic.residuals import local_noise
 from splinework.interpret.symbolic.screening import polynomials, terms, univariate
 from splinework.interpret.symbolic.screening.parts import MAX_SHORT_NODES, PartedTarget
+from splinework.interpret.symbolic.screening.power_sums import power_sum_candidates
 from splinework.interpret.symbolic.screening.problem import (
     MIN_NOISE,
     IrreducibleProblem,
@@ -69,6 +70,8 @@ class Screen(PartedTarget):
                 return
         singles = [end.problem for end in ends[:BEAM_WIDTH] if end.problem.size == 1]
         wholes = singles if any(each is problem for each in singles) else [problem, *singles]
+        whole = ends[0].problem
+        wholes += [whole] if whole.size > 1 and whole is not problem else []
         if any(self._is_rational(other, sparse=False) for each in wholes for other in transformed(each)):
             return
         if problem.size > 1:
@@ -134,10 +137,12 @@ class Screen(PartedTarget):
                 self.noise = min(self.noise, noise)
 
     def _is_rational(self, problem: ScreeningProblem, *, sparse: bool = True) -> bool:
-        """Offers the polynomials and fractions that are the target to rounding; True where one settles it."""
+        """Offers polynomials, fractions and sums of powers that are the target to rounding; True where one settles it."""
         for search in (partial(polynomials.polynomial_candidates, sparse=sparse), polynomials.fraction_candidates):
             if not self.pool.exact:
                 self._offer_all(search(problem, exact=True, **self._limits))
+        if not self.pool.exact:
+            self._offer_all(power_sum_candidates(problem, deadline=self.deadline))
         return self.pool.exact
 
     def _offer_simple_sums(self, problem: ScreeningProblem, functions: int) -> None:
@@ -248,6 +253,7 @@ class Screen(PartedTarget):
             yield univariate.univariate_candidates(problem, library=self.library, **self._limits)
         if problem is not self._known:
             yield terms.sum_candidates(problem, **self._limits)
+        yield power_sum_candidates(problem, deadline=self.deadline)
         yield polynomials.polynomial_candidates(problem, **self._limits)
         yield polynomials.fraction_candidates(problem, **self._limits)
         yield terms.sum_candidates(problem, rational=True, **self._limits)

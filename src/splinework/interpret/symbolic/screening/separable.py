@@ -7,6 +7,7 @@ two terms; their factors are known up to a linear map only, so that the function
 and what stands beside each is fitted.
 """
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import sympy
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
+from splinework.interpret.symbolic.screening.reducing import CLEAR_ERROR_RATIO, MAX_ERROR_RATIO, MIN_NOISE
 from splinework.interpret.symbolic.screening.surrogate import FIT_WORK, chebyshev_basis
 
 SUM, PRODUCT, LOW_RANK = "sum", "product", "low rank"
@@ -63,6 +65,17 @@ class Separation:
     own_error: float
 
 
+def clear_error(problem: ScreeningProblem) -> float:
+    """Error below which a sum or a product is clear: rounding, or what polynomials of all columns leave where that is little.
+
+    Where they leave much it is clear by half of that: polynomials of some of the columns have more terms for each, and a
+    structure that is not there leaves more.
+    """
+    left = problem.surrogate.error
+    ratio = MAX_ERROR_RATIO if left < MIN_NOISE * problem.spread else CLEAR_ERROR_RATIO
+    return max(MAX_CLEAN_NOISE * problem.spread, ratio * left)
+
+
 def sums(problem: ScreeningProblem, *, deadline: float = math.inf) -> list[Separation]:
     """The separation of each column from the others as a sum: one problem of least squares each.
 
@@ -83,17 +96,18 @@ def separations(problem: ScreeningProblem, *, deadline: float = math.inf) -> lis
     """
     if problem.size < 2:
         return []
-    found: list[Separation] = []
-    for i in range(problem.size):
-        fits = (_best_separation(problem, i, kind, deadline) for kind in (SUM, PRODUCT))
-        parts = [each for each in fits if each is not None]
-        for rank in RANKS if parts else ():
-            if min(each.error for each in parts) <= EXACT * problem.spread:
-                break
-            richer = _best_separation(problem, i, LOW_RANK, deadline, rank)
-            if richer is not None and richer.error < MIN_RICHER_GAIN * min(each.error for each in parts):
-                parts.append(richer)
-        found += parts
+    columns = range(problem.size)
+    plain = {i: [_best_separation(problem, i, kind, deadline) for kind in (SUM, PRODUCT)] for i in columns}
+    found = [each for parts in plain.values() for each in parts if each is not None]
+    least = {i: min((each.error for each in parts if each is not None), default=0.0) for i, parts in plain.items()}
+    if min(least.values()) > max(clear_error(problem), EXACT * problem.spread):
+        for i, rank in itertools.product(columns, RANKS):
+            richer = (
+                _best_separation(problem, i, LOW_RANK, deadline, rank) if least[i] > EXACT * problem.spread else None
+            )
+            if richer is not None and richer.error < MIN_RICHER_GAIN * least[i]:
+                found.append(richer)
+                least[i] = richer.error
     return sorted(found, key=lambda each: (each.kind == LOW_RANK, each.error))
 
 
