@@ -51,7 +51,7 @@ LOSSES = ("poisson", "gamma", "absolute_error", "quantile:0.1", "quantile:0.9", 
 FAMILIES_OF_CLASSES = (
     "smooth", "kinked", "products", "compositions", "stepped", "saturating", "mixed", "peaked", "rational", "wavy"
 )  # fmt: skip
-SEEDS_OF_CLASSES = [str(seed) for seed in range(100, 120)]
+SEEDS_OF_CLASSES = [str(seed) for seed in range(120, 140)]
 N_FRESH, MAX_ROWS_OF_MACHINE = 4000, 2000
 Rows = tuple[np.ndarray, np.ndarray]
 

@@ -10,20 +10,21 @@ Computation 4 (1992) 720; of several classes: Lu, Ie & Sha, arXiv 2006.07584).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation
 from splinework.tabular.smooth import MAX_COVARIATES, MAX_ROWS, MIN_ROWS, SmoothEstimate, network_for
 from splinework.tabular.stacking import CHOICES, Stacking, stack
 from splinework.tabular.tasks import Classification, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 from splinework.train.additive_network import put_curves
-from splinework.train.between_rows import is_significant
+from splinework.train.between_rows import blending_share, is_significant
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples, set_units
 from splinework.train.gaussian_process import GaussianProcess, fit_process, is_refitted
@@ -48,16 +49,19 @@ class LatentTeacher(ProcessTeacher):
     Attributes:
         slopes: `π / 8` in units of each output, `(outputs,)`; 0 where outputs are no logits.
         origin: An output of 0 in network units, `(outputs,)`.
+        other: The function of points `(N, inputs)` that has the rest of the share; None where there is none.
     """
 
     slopes: Tensor = field(default_factory=lambda: torch.zeros(1))
     origin: Tensor = field(default_factory=lambda: torch.zeros(1))
+    other: Callable[[Tensor], Tensor] | None = None
 
     @torch.no_grad()
     def __call__(self, u: Tensor) -> Tensor:
         """The outputs `(N, outputs)`."""
         variance = torch.stack([process.deviation(u.cpu()) for process in self.processes], dim=1).square().to(u.device)
-        return moderated(super().__call__(u) - self.origin, variance * self.slopes) + self.origin
+        own = moderated(super().__call__(u) - self.origin, variance * self.slopes) + self.origin
+        return own if self.other is None else self.share * own + (1 - self.share) * self.other(u)
 
 
 def moderated(outputs: Tensor, variance: Tensor) -> Tensor:
@@ -70,20 +74,20 @@ def latent_network(
     scaling: Standardisation,
     held: Tensor,
     mixture: Stacking,
-    start: Tensor,
+    curves: tuple[KAN, Tensor],
     seed: int,
     names: Sequence[str] | None,
     max_iter: int,
     log: TrainingLog,
 ) -> TrainedNetwork | None:
-    """The network of a process, unless curves and ensemble predict held-out rows better by more than a standard error.
+    """The network of a process, blended with curves, unless curves and ensemble predict held-out rows better.
 
     Args:
         rows: Raw inputs, standardised targets and weights.
         scaling: The units of the targets.
         held: The rows `(m,)` that judge.
         mixture: Curves and ensemble as these rows have judged them, and the likelihood.
-        start: Outputs of these for all rows, `(n, q)`.
+        curves: The network of curves, in raw units, and its outputs for the held rows without their folds, `(m, q)`.
         seed: Seed of all that is random.
         names: Names of the inputs.
         max_iter: Number of steps that is shown as the most.
@@ -94,35 +98,56 @@ def latent_network(
     if isinstance(mixture.task, Classification):
         # From a constant Newton's steps do not overshoot.
         start = mixture.task.constant(rows.t, rows.weights).expand_as(rows.t)
+    else:
+        start = (curves[0](rows.u) - scaling.y_shift) / scaling.y_scale
     for task in dict.fromkeys((mixture.task.of_right_labels(), mixture.task)):
         estimate = latent_estimate(rows.u, rows.t, rows.weights, task, start, seed=seed, names=names)
         if estimate is None:
             return None
-        judged = stack(estimate.out_of_fold[held], (), t, weights, task)
+        share = _share(estimate.out_of_fold[held], curves[1], t, weights, task)
+        blend = share * estimate.out_of_fold[held] + (1 - share) * curves[1]
+        judged = stack(blend, (), t, weights, task)
         if found is None or judged.loss < found[0].loss:
-            found = judged, estimate
+            found = judged, estimate, share, blend
     assert found is not None
-    judged, estimate = found
-    if _is_behind(judged, mixture, rows.u.shape[1], weights):
+    judged, estimate, share, blend = found
+    if share == 0 or _is_behind(judged, mixture, rows.u.shape[1], weights):
         return None
-    teacher, objective = estimate.teacher, estimate.objective
-    assert teacher is not None
+    objective = estimate.objective
+    units, inputs = objective.model.output_scaling, objective.model.input_scaling
+
+    def rest(u: Tensor) -> Tensor:
+        outputs: Tensor = units((curves[0](inputs.inverse(u)) - scaling.y_shift) / scaling.y_scale)
+        return outputs
+
+    assert isinstance(estimate.teacher, LatentTeacher)
+    teacher = replace(estimate.teacher, share=share, other=rest)
     if rows.u.shape[1] > 1:
-        model, _ = estimate.network(seed, max_iter, log)
+        model, _ = replace(estimate, teacher=teacher).network(seed, max_iter, log)
     else:
         model = objective.model
         put_curves(model, learned_curve(model, objective.u, teacher), objective.u)
     with torch.no_grad():
         units = model.output_scaling
-        outputs = estimate.out_of_fold + model(rows.u) - units.inverse(teacher(objective.u))
-        judged = stack(outputs[held], (), t, weights, judged.task)
+        outputs = blend + (model(rows.u) - units.inverse(teacher(objective.u)))[held]
+        judged = stack(outputs, (), t, weights, judged.task)
         if _is_behind(judged, mixture, rows.u.shape[1], weights):
             return None
         factor = judged.inverse_temperature
-        shift = scaling.y_shift + scaling.y_scale * judged.task.calibration(factor * outputs[held], t, weights)
+        shift = scaling.y_shift + scaling.y_scale * judged.task.calibration(factor * outputs, t, weights)
         units.set(shift + factor * scaling.y_scale * units.shift, factor * scaling.y_scale * units.scale)
-        unseen = shift + factor * scaling.y_scale * outputs
+        unseen = torch.full_like(rows.t, math.nan).index_copy(0, held, shift + factor * scaling.y_scale * outputs)
     return TrainedNetwork(model, judged.loss, log.history[-1]["step"], log.history, unseen, task=judged.task)
+
+
+def _share(one: Tensor, other: Tensor, y: Tensor, weights: Tensor, task: Task) -> float:
+    """The weight of outputs `(m, q)` beside others that the working residuals of rows which neither has seen ask for."""
+    middle, apart = (one + other) / 2, []
+    for j in range(y.shape[1]):
+        response, known = task.working(middle, y, weights, j, MIN_SLOPE)
+        apart.append(known.sqrt() * torch.stack([response - one[:, j], response - other[:, j]]))
+    first, second = torch.stack(apart, dim=2)
+    return blending_share(first, second)
 
 
 def _is_behind(judged: Stacking, mixture: Stacking, inputs: int, weights: Tensor) -> bool:

@@ -114,6 +114,8 @@ class NetworkFit:
         ensemble = ensemble_settings(self.settings, hidden, len(self.t), self.task, self.signs is not None)
         columns = columns_of(self.owners)
         parts = cross_validated(curves, self.fold, ensemble.members)
+        table = design.spline_coefficients(parts.whole.coefficients)
+        plain = additive_network(layer, table, parts.whole.bias, self.scaling, self.names), parts.base
         if self.screening is None:
             if self.settings.is_auto() and self.signs is None and not self.task.is_regression:
                 rows = self.u, self.groups, self.owners, self.fold
@@ -128,7 +130,7 @@ class NetworkFit:
         how = settings, ensemble, layer, parts, self.fold, self.generator, log, kept, self.signs, lost
         training = InteractionTraining(self.u, self.t, self.weights, job.task, *how)
         found = training.run(design, columns)
-        smooth = job._smooth(parts.held, found.mixture, curves.whole.values(design), log)
+        smooth = job._smooth(parts.held, found.mixture, plain, log)
         best = smooth or job._merged(curves, parts, layer, ensemble, found, log)
         if self.screening is not None:
             return best
@@ -264,7 +266,9 @@ class NetworkFit:
         moved = self.scaling.y_shift + self.scaling.y_scale * shift
         return replace(self.scaling, y_shift=moved), moved + self.scaling.y_scale * unseen
 
-    def _smooth(self, held: Tensor, mixture: Stacking, start: Tensor, log: TrainingLog) -> TrainedNetwork | None:
+    def _smooth(
+        self, held: Tensor, mixture: Stacking, plain: tuple[KAN, Tensor], log: TrainingLog
+    ) -> TrainedNetwork | None:
         """The network of a smooth estimate, where that predicts held-out rows better than curves and ensemble do.
 
         Splines on the grids that the rows ask for are preferred, as the simpler model, unless these are better by more than a
@@ -275,7 +279,7 @@ class NetworkFit:
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
         if not isinstance(self.task, Regression):
             rows, more = Samples(self.raw_x, self.t, self.weights), (self.seed, self.names, settings.max_iter, log)
-            return latent_network(rows, self.scaling, held, mixture, start, *more)
+            return latent_network(rows, self.scaling, held, mixture, plain, *more)
         weights, variance = self.weights[held], float(self.scaling.y_scale.square().mean())
         rivals: list[tuple[float, Tensor, SmoothEstimate]] = []
         loss, best, noise = mixture.expected_loss, None, math.inf
