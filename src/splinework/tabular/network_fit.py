@@ -140,12 +140,7 @@ class NetworkFit:
         return job._simplest(curves, layer, training, smooth, found.mixture.losses, log) or best
 
     def _constant_if_as_good(
-        self,
-        curves: FittedCurves,
-        parts: CrossValidatedCurves,
-        layer: KANLayer,
-        best: TrainedNetwork,
-        log: TrainingLog,
+        self, curves: FittedCurves, parts: CrossValidatedCurves, layer: KANLayer, best: TrainedNetwork, log: TrainingLog
     ) -> TrainedNetwork | None:
         """The constant, where a regression does not predict held-out rows better by more than a standard error; else None."""
         if not self.task.is_regression or best.out_of_fold is None or self.settings.hidden != "auto":
@@ -274,11 +269,10 @@ class NetworkFit:
         Splines on the grids that the rows ask for are preferred, as the simpler model, unless these are better by more than a
         standard error.
         """
-        settings = self.settings
-        if self.screening is not None or self.signs is not None or not settings.is_auto():
+        if self.screening is not None or self.signs is not None or not self.settings.is_auto():
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
         if not isinstance(self.task, Regression):
-            rows, more = Samples(self.raw_x, self.t, self.weights), (self.seed, self.names, settings.max_iter, log)
+            rows, more = Samples(self.raw_x, self.t, self.weights), (self.seed, self.names, self.settings.max_iter, log)
             return latent_network(rows, self.scaling, held, mixture, plain, *more)
         weights, variance = self.weights[held], float(self.scaling.y_scale.square().mean())
         rivals: list[tuple[float, Tensor, SmoothEstimate]] = []
@@ -302,7 +296,7 @@ class NetworkFit:
         for own, each, found in rivals:
             if own >= loss:
                 break
-            model, misfit = found.network(self.seed, settings.max_iter, log)
+            model, misfit = found.network(self.seed, self.settings.max_iter, log)
             total = own + misfit / variance  # errors of the estimate, and of the network that has learned it
             if total < loss:
                 wider = total / max(own, 1e-300)
