@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from splinework.train import gaussian_process
-from splinework.train.conditioning import condition, kernel_of
-from splinework.train.covariance import FAMILIES, Covariance, RowPairs, kappa
+from splinework.train.covariance import FAMILIES, Covariance, RowPairs, condition, kappa, kernel_of
 from splinework.train.gaussian_process import fit_process
 
 

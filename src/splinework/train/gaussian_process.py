@@ -18,8 +18,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from splinework.train.between_rows import MAX_REFIT_ROWS, cross_validated
-from splinework.train.conditioning import Kernel, cholesky_factor, condition, kernel_of
-from splinework.train.covariance import FAMILIES, Covariance, RowPairs
+from splinework.train.covariance import FAMILIES, Covariance, Kernel, RowPairs, cholesky_factor, condition, kernel_of
 
 EVIDENCE_ROWS, MAX_EVIDENCE_ROWS = 300, 600
 """Rows by which hyperparameters are searched for, as an evaluation costs the cube, and by which what was found is followed on."""

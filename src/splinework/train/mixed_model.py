@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from splinework.train.conditioning import cholesky_factor
+from splinework.train.covariance import cholesky_factor
 from splinework.train.smoothing import fellner_schall_update
 
 MAX_UPDATES, FREEDOM_TOLERANCE = 40, 2e-3
