@@ -6,6 +6,7 @@ import pytest
 from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.levels import categories_of
+from splinework.interpret.symbolic.screening import level_effects
 from splinework.interpret.symbolic.screening.level_effects import without_categories
 from splinework.interpret.symbolic.screening.problem import initial_problem
 
@@ -58,3 +59,23 @@ def test_a_category_that_acts_otherwise_stays():
 def test_numbers_alone_have_no_categories():
     x = rows()[:, :2]
     assert without_categories(initial_problem(FitTarget(x, x[:, 0], ("x", "z"))), categories_of(x, ("x", "z"))) == []
+
+
+@pytest.mark.parametrize("categories", [2, 8, pytest.param(20, marks=pytest.mark.slow), 60])
+def test_no_design_has_more_terms_than_rows_allow(categories, monkeypatch):
+    """However many categories there are; effects that are added are taken out while they are fewer than that."""
+    draw = np.random.default_rng(categories)
+    count, terms, levels = 600, [], draw.integers(0, 4, (600, categories))
+    codes = np.concatenate([levels == each for each in (1, 2, 3)], axis=1)[
+        :, np.arange(3 * categories).reshape(3, -1).T.ravel()
+    ]
+    names = ("x", "z", *(f"c{n}_{each}" for n in range(categories) for each in (1, 2, 3)))
+    x = np.column_stack([draw.uniform(0.5, 2.5, (count, 2)), codes]).astype(float)
+    y = np.exp(-x[:, 0]) * x[:, 1] + x[:, 2] - 0.5 * x[:, 3]
+    design = level_effects._State.design
+    monkeypatch.setattr(level_effects._State, "design", lambda *given: terms.append(out := design(*given)) or out)
+    found = without_categories(initial_problem(FitTarget(x, y, names)), categories_of(x, names))
+    assert max((each.shape[1] for each in terms), default=0) <= level_effects.MAX_SHARE * count
+    assert found or 2 + 3 * categories > level_effects.MAX_SHARE * count
+    if found:
+        assert not {symbol("c0_1"), symbol("c0_2")} & set(found[0].expressions)

@@ -20,7 +20,7 @@ from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.levels import Category
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem
-from splinework.interpret.symbolic.screening.surrogate import chebyshev_basis
+from splinework.interpret.symbolic.screening.surrogate import FIT_WORK, chebyshev_basis
 
 MAX_SHARE = 0.3
 """Share of the rows up to which polynomials have terms."""
@@ -59,21 +59,38 @@ class _State:
         return np.sqrt(self.problem.weights)
 
     @cached_property
+    def most_terms(self) -> float:
+        """The number of terms that the rows allow."""
+        return MAX_SHARE * len(self.problem.y)
+
+    @cached_property
+    def is_crowded(self) -> bool:
+        """Whether levels are too many for products with lines and with each other: their effects are added then."""
+        return self._products(1 + len(self.numeric)) > self.most_terms
+
+    def _products(self, terms: int) -> float:
+        """Products of as many terms with effects of all levels, and those of pairs of levels."""
+        counts = [levels.shape[1] for _, levels in self.left]
+        return terms * (1 + sum(counts)) + (sum(counts) ** 2 - sum(count * count for count in counts)) / 2
+
+    @cached_property
     def best_degree(self) -> int:
         """The degree of the polynomial with the least error, with effects of all categories."""
-        levels = 1 + sum(c.shape[1] for _, c in self.left)
-        most = MAX_SHARE * len(self.problem.y)
+        levels = sum(c.shape[1] for _, c in self.left)
         errors: dict[int, float] = {}
         for degree in DEGREES:
-            if degree > 1 and math.comb(len(self.numeric) + degree, degree) * levels > most:
+            terms = math.comb(len(self.numeric) + degree, degree)
+            if degree > 1 and (terms + levels if self.is_crowded else self._products(terms)) > self.most_terms:
                 break
             errors[degree] = self.fit(self.design(self.left, degree))[0]
         return min(errors, key=errors.__getitem__)
 
     def design(self, categories: Sequence[tuple[Category, Array]], degree: int | None = None) -> Array:
-        """Products of a polynomial with effects of some categories, and effects of pairs of levels, `(N, terms)`."""
+        """Products of a polynomial with effects of some categories, and of pairs of levels, or their sum: `(N, terms)`."""
         columns = self.problem.columns[:, list(self.numeric)]
         polynomial = chebyshev_basis(columns, self.best_degree if degree is None else degree).design
+        if self.is_crowded:
+            return np.concatenate([polynomial, *(levels for _, levels in categories)], axis=1)
         parts = [polynomial]
         for n, (_, levels) in enumerate(categories):
             parts += [polynomial * level[:, None] for level in levels.T]
@@ -105,6 +122,8 @@ def without_categories(
     if not categories or not numeric:
         return []
     first = _State(problem, numeric, tuple((c, c.indicators(problem.columns)) for c in categories))
+    if 1 + len(numeric) + sum(levels.shape[1] for _, levels in first.left) > first.most_terms:
+        return []
     scale = problem.spread
     done: list[_State] = []
     beam = [first]
@@ -112,7 +131,7 @@ def without_categories(
         while beam and clock.now() < deadline:
             following: list[_State] = []
             for state in beam:
-                smaller = sorted(_reductions(state, scale), key=lambda each: each.error)
+                smaller = sorted(_reductions(state, scale, deadline), key=lambda each: each.error)
                 following += smaller[:WIDTH]
                 if state is not first and (not smaller or not state.left):
                     done.append(state)
@@ -133,14 +152,17 @@ def _numeric(state: _State, categories: Sequence[Category]) -> ScreeningProblem:
     return state.problem.without(*(i for c in categories if c.places not in kept for i in c.places))
 
 
-def _reductions(state: _State, scale: float) -> Iterator[_State]:
+def _reductions(state: _State, scale: float, deadline: float) -> Iterator[_State]:
     """The problem without one of its categories, in every way in which the error stays as small."""
     error = state.fit(state.design(state.left))[0]
     limit = (MAX_ERROR_RATIO_CLOSE if error < CLOSE * scale else MAX_ERROR_RATIO) * error + FLOOR * scale
     for n, (category, levels) in enumerate(state.left):
-        clock.spend(WORK)
+        if clock.now() > deadline:
+            return
         others = (*state.left[:n], *state.left[n + 1 :])
         design = state.design(others)
+        rows, terms = design.shape
+        clock.spend(max(WORK, FIT_WORK * terms**2 * (2 * MAX_STEPS * rows + len(SCAN) * levels.shape[1] * terms / 3)))
         for made in (_with_factor, _with_effects):
             found = made(state, design, category, levels, others)
             if found is not None and found.error <= limit:
