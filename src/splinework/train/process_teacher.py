@@ -13,7 +13,7 @@ from splinework.nn.network import KAN
 from splinework.splines.bases import BSpline
 from splinework.train.between_rows import blending_share
 from splinework.train.covariance import Covariance
-from splinework.train.curve import MAX_CLEAN_SHARE, CurveEstimate, grid_range, smooth_curve, spline_network
+from splinework.train.curve import MAX_CLEAN_SHARE, CurveEstimate, SmoothCurve, grid_range, smooth_curve, spline_network
 from splinework.train.data_split import Samples
 from splinework.train.gaussian_process import EVIDENCE_ROWS, MAX_EXACT_ROWS, GaussianProcess, fit_process
 
@@ -169,7 +169,7 @@ def estimated_curve(model: KAN, rows: Samples, seed: int) -> tuple[CurveEstimate
     return taught, left_out, f"{taught.chosen.basis} for the mean of {teacher}"
 
 
-def learned_curve(model: KAN, u: Tensor, function: Callable[[Tensor], Tensor]) -> CurveEstimate:
+def learned_curve(model: KAN, u: Tensor, function: Callable[[Tensor], Tensor]) -> SmoothCurve:
     """The spline of one input that is nearest to a function of points `(M, 1)`, among the rows `u (N, 1)` and on the grid."""
     low, high = grid_range(model.kan_layers[0], u)
     count = min(max(POINTS_PER_ROW * len(u), MIN_CURVE_POINTS), MAX_CURVE_POINTS)

@@ -1,5 +1,7 @@
 """Screening: what is planted is found, what is done to a problem is undone by its wrap, and noise is left alone."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import sympy
@@ -81,11 +83,26 @@ def test_the_gradient_suggests_the_structure(name):
     data = problem(STRUCTURES[name])
     stand_in = fit_surrogate(data.columns, data.y, data.weights)
     errors = []
-    for found in suggested_reductions(data, stand_in, 0.0)[:8]:
+    for found in suggested_reductions(data, stand_in, 0.0, 8):
         small = found.problem
         assert small.size == 2
         errors.append(fit_surrogate(small.columns, small.y, small.weights).error)
     assert min(errors) < stand_in.error + 1e-12
+
+
+def test_many_columns_take_no_memory_for_each_pair_and_no_time_when_it_is_up():
+    draw = np.random.default_rng(0)
+    x = draw.uniform(0.5, 2, (1000, 16))
+    data = initial_problem(FitTarget(x, x[:, 0] * x[:, 1] + draw.normal(size=1000), tuple(f"x{i}" for i in range(16))))
+    stand_in = data.surrogate
+    tracemalloc.start()
+    best = suggested_reductions(data, stand_in, 0.1, 8)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 25 * x.nbytes  # a problem of each of the 120 pairs would have one copy of the columns
+    everything = suggested_reductions(data, stand_in, 0.1, 10**6)
+    assert [each.violation for each in best] == [each.violation for each in everything[:8]]
+    assert len(suggested_reductions(data, stand_in, 0.1, 10**6, lambda: True)) <= 3 * data.size < len(everything)
 
 
 @pytest.mark.parametrize("name", STRUCTURES)
@@ -93,7 +110,7 @@ def test_wrap_undoes_what_was_done(name):
     """With numbers in the place of the answer: the data's target comes back on every row."""
     data = problem(STRUCTURES[name], count=30)
     stand_in = fit_surrogate(data.columns, data.y, data.weights)
-    derived = [p.problem for p in (*suggested_reductions(data, stand_in, 0.1), *common_reductions(data))]
+    derived = [p.problem for p in (*suggested_reductions(data, stand_in, 0.1, 1000), *common_reductions(data))]
     assert len(derived) > 10
     for other in (*derived, *transformed(data), *(m for p in derived[:5] for m in transformed(p))):
         for row in range(0, 30, 7):

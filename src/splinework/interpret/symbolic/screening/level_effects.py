@@ -71,8 +71,7 @@ class _State:
     def _products(self, terms: int) -> float:
         """Products of as many terms with effects of all levels, and those of pairs of levels."""
         counts = [levels.shape[1] for _, levels in self.left]
-        pairs: float = (sum(counts) ** 2 - sum(count**2 for count in counts)) / 2
-        return terms * (1 + sum(counts)) + pairs
+        return float(terms * (1 + sum(counts)) + (sum(counts) ** 2 - sum(count**2 for count in counts)) / 2)
 
     @cached_property
     def best_degree(self) -> int:

@@ -57,7 +57,7 @@ def _verified(
     d = problem.size
     few = (d < MAX_BLIND_COLUMNS and rough > MIN_NOISE) or (d == MAX_BLIND_COLUMNS and rough > MIN_BLIND_NOISE)
     for proposal in (
-        *suggested_reductions(problem, surrogate, rough)[:MAX_VERIFIED],
+        *suggested_reductions(problem, surrogate, rough, MAX_VERIFIED, late),
         *(common_reductions(problem) if few else ()),
     ):
         if late() or clear >= MAX_CLEAR:

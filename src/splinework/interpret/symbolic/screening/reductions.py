@@ -4,21 +4,27 @@ If `f = g(x) h(y)`, `∂ ln f/∂x` does not depend on y; if `f = g(x) + h(y)`, 
 ratio of their slopes depends on them alone (Udrescu & Tegmark 2020, and Udrescu et al. 2020, AI Feynman 2.0).
 """
 
+import heapq
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
 import sympy
 
+from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.problem import ScreeningProblem, power, rational
 from splinework.interpret.symbolic.screening.surrogate import PolynomialSurrogate
 
 MAX_VIOLATION, ERROR_FACTOR = 0.2, 4.0
 """Tolerated relative violation of a gradient identity, plus this multiple of the surrogate's relative error."""
+PAIR_WORK = 5e-7
+"""Units of work of a row, for each pair of columns of one kind of reduction."""
 MAX_GROUPED_COLUMNS = 3
 """Number of columns up to which combinations of a factor and a group are tried."""
 EXPONENTS = tuple(sorted({Fraction(a, b) for b in (1, 2, 3) for a in range(-18, 19) if a and abs(a) <= 6 * b}))
@@ -29,28 +35,42 @@ SIMPLE_RATIOS = tuple(sorted({Fraction(a, b) for a in range(1, 5) for b in range
 
 @dataclass(frozen=True)
 class Reduction:
-    """A smaller problem, with the violation of the gradient identity behind it."""
+    """What makes a smaller problem, with the violation of the gradient identity behind it."""
 
-    problem: ScreeningProblem
+    make: Callable[[], ScreeningProblem]
     violation: float
 
+    @property
+    def problem(self) -> ScreeningProblem:
+        """The smaller problem."""
+        return self.make()
 
-def suggested_reductions(problem: ScreeningProblem, surrogate: PolynomialSurrogate, rough: float) -> list[Reduction]:
+
+def suggested_reductions(
+    problem: ScreeningProblem,
+    surrogate: PolynomialSurrogate,
+    rough: float,
+    most: int,
+    late: Callable[[], bool] = lambda: False,
+) -> list[Reduction]:
     """Smaller problems suggested by the gradient, the most plausible first; each must be verified by a fit.
 
     Args:
         problem: The problem to reduce.
         surrogate: Surrogate of its target.
         rough: Error of the surrogate relative to the standard deviation of the target.
+        most: How many there are at most. Those of all pairs of hundreds of columns would not fit into memory.
+        late: Says whether time is up: no further pairs are looked at then.
     """
     slack = min(ERROR_FACTOR * rough, 0.8)
-    found = [
-        *_irrelevant(problem, surrogate),
-        *_factors(problem, surrogate, slack),
-        *_pairs_scaled(problem, surrogate, slack),
-        *_pairs_added(problem, surrogate),
-    ]
-    return sorted((p for p in found if p.violation < MAX_VIOLATION + slack), key=lambda p: p.violation)
+    found = itertools.chain(
+        _irrelevant(problem, surrogate),
+        _factors(problem, surrogate, slack),
+        _pairs_scaled(problem, surrogate, slack, late),
+        _pairs_added(problem, surrogate, late),
+    )
+    plausible = (each for each in found if each.violation < MAX_VIOLATION + slack)
+    return heapq.nsmallest(most, plausible, key=lambda each: each.violation)
 
 
 def common_reductions(problem: ScreeningProblem) -> list[Reduction]:
@@ -58,17 +78,19 @@ def common_reductions(problem: ScreeningProblem) -> list[Reduction]:
     found = []
     for i in range(problem.size):
         for smaller in divided(problem, i):
-            found.append(Reduction(smaller.without(i), 1.0))
+            found.append(Reduction(partial(smaller.without, i), 1.0))
             if problem.size <= MAX_GROUPED_COLUMNS:  # a factor and a group of it: x_i^p g(x_j x_i^±1)
                 for j in range(problem.size):
                     if j != i:
-                        found += [Reduction(smaller.merged(i, j, *group), 1.0) for group in _groups(problem, i, j)]
+                        found += [
+                            Reduction(partial(smaller.merged, i, j, *group), 1.0) for group in _groups(problem, i, j)
+                        ]
         for j in range(i):
             one, two = problem.columns[:, j], problem.columns[:, i]
             left, right = problem.expressions[j], problem.expressions[i]
             options = [*_groups(problem, i, j), (one - two, left - right), (one + two, left + right)]
             options.append((one**2 + two**2, left**2 + right**2))
-            found += [Reduction(problem.merged(j, i, *option), 1.0) for option in options]
+            found += [Reduction(partial(problem.merged, j, i, *option), 1.0) for option in options]
     return found
 
 
@@ -93,6 +115,16 @@ def _groups(problem: ScreeningProblem, i: int, j: int) -> list[tuple[Array, Any]
     return found
 
 
+def _divided_without(problem: ScreeningProblem, factor: Array, expression: Any, i: int) -> ScreeningProblem:
+    return problem.divided(factor, expression).without(i)
+
+
+def _divided_merged(
+    problem: ScreeningProblem, factor: Array, expression: Any, i: int, j: int, column: Array, merged: Any
+) -> ScreeningProblem:
+    return problem.divided(factor, expression).merged(i, j, column, merged)
+
+
 def _norm(values: Array, weights: Array) -> float:
     return float(np.sqrt(np.mean(weights * values**2)))
 
@@ -101,7 +133,7 @@ def _irrelevant(problem: ScreeningProblem, s: PolynomialSurrogate) -> Iterator[R
     spread = _norm(problem.y - problem.level, problem.weights)
     for i in range(problem.size):
         moved = _norm(s.gradient[:, i] * problem.columns[:, i].std(), problem.weights)
-        yield Reduction(problem.dropped(i), moved / (spread or 1.0))
+        yield Reduction(partial(problem.dropped, i), moved / (spread or 1.0))
 
 
 def _nearest(value: float, choices: tuple[Fraction, ...], count: int) -> list[Fraction]:
@@ -119,16 +151,25 @@ def _factors(problem: ScreeningProblem, s: PolynomialSurrogate, slack: float) ->
         for exponent in _nearest(p, EXPONENTS, 2):
             factor = power(problem.columns[:, i], exponent)
             if factor is not None and abs(float(exponent) - p) < 0.3 + slack:
-                expression = problem.expressions[i] ** rational(exponent)
-                yield Reduction(problem.divided(factor, expression).without(i), violation + abs(float(exponent) - p))
+                make = partial(_divided_without, problem, factor, problem.expressions[i] ** rational(exponent), i)
+                yield Reduction(make, violation + abs(float(exponent) - p))
 
 
-def _pairs_scaled(problem: ScreeningProblem, s: PolynomialSurrogate, slack: float) -> Iterator[Reduction]:
+def _while(late: Callable[[], bool], problem: ScreeningProblem) -> Iterator[int]:
+    """The columns while there is time, for each of which the pairs with all later ones are looked at."""
+    for i in itertools.takewhile(lambda _: not late(), range(problem.size)):
+        clock.spend(PAIR_WORK * len(problem.y) * (problem.size - i - 1))
+        yield i
+
+
+def _pairs_scaled(
+    problem: ScreeningProblem, s: PolynomialSurrogate, slack: float, late: Callable[[], bool]
+) -> Iterator[Reduction]:
     """`y = x_i^λ g(x_j x_i^-r, rest)`, where `x_i ∂_i y + r x_j ∂_j y = λ y`."""
     w = np.sqrt(problem.weights)
     scaled = problem.columns * s.gradient
     sizes = [_norm(c, problem.weights) for c in scaled.T]
-    for i in range(problem.size):
+    for i in _while(late, problem):
         for j in range(i + 1, problem.size):
             for with_factor in (False, True):
                 parts = [scaled[:, i], scaled[:, j], *([s.values] if with_factor else [])]
@@ -168,21 +209,20 @@ def _scaled(
         expression = problem.expressions[i] ** rational(one) * problem.expressions[j] ** rational(two)
         off = abs(float(size) / abs(ratio) - 1)
         if len(vector) == 2:
-            yield Reduction(problem.merged(i, j, left * right, expression), violation + off)
+            yield Reduction(partial(problem.merged, i, j, left * right, expression), violation + off)
             continue
         exponent = -float(vector[2]) / a  # y = x_i^(λ/a) g(u)
         for p in _nearest(exponent, EXPONENTS, 2):
             factor = power(problem.columns[:, i], p)
             if factor is not None and abs(float(p) - exponent) < 0.3 + slack:
-                smaller = problem.divided(factor, problem.expressions[i] ** rational(p))
-                yield Reduction(
-                    smaller.merged(i, j, left * right, expression), violation + off + abs(float(p) - exponent)
-                )
+                factors = factor, problem.expressions[i] ** rational(p)
+                make = partial(_divided_merged, problem, *factors, i, j, left * right, expression)
+                yield Reduction(make, violation + off + abs(float(p) - exponent))
 
 
-def _pairs_added(problem: ScreeningProblem, s: PolynomialSurrogate) -> Iterator[Reduction]:
+def _pairs_added(problem: ScreeningProblem, s: PolynomialSurrogate, late: Callable[[], bool]) -> Iterator[Reduction]:
     """`y = g(A(x_i) + B(x_j), rest)` with powers A and B, where `ln |∂_i y / ∂_j y|` is linear in their logarithms."""
-    for i in range(problem.size):
+    for i in _while(late, problem):
         for j in range(i + 1, problem.size):
             gi, gj = s.gradient[:, i], s.gradient[:, j]
             xi, xj = problem.columns[:, i], problem.columns[:, j]
@@ -244,7 +284,8 @@ def _added(
     for factor, number in options:
         column = parts[0][0] + factor * parts[1][0]
         if np.ptp(column) > 0:
-            yield Reduction(problem.merged(i, j, column, parts[0][1] + number * parts[1][1]), violation)
+            make = partial(problem.merged, i, j, column, parts[0][1] + number * parts[1][1])
+            yield Reduction(make, violation)
 
 
 def distinct(
