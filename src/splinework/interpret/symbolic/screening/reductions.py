@@ -35,7 +35,7 @@ SIMPLE_RATIOS = tuple(sorted({Fraction(a, b) for a in range(1, 5) for b in range
 
 @dataclass(frozen=True)
 class Reduction:
-    """What makes a smaller problem, with the violation of the gradient identity behind it."""
+    """A way to a smaller problem, with the violation of the gradient identity behind it."""
 
     make: Callable[[], ScreeningProblem]
     violation: float
