@@ -56,12 +56,16 @@ class LatentTeacher(ProcessTeacher):
     origin: Tensor = field(default_factory=lambda: torch.zeros(1))
     other: Callable[[Tensor], Tensor] | None = None
 
-    @torch.no_grad()
     def __call__(self, u: Tensor) -> Tensor:
         """The outputs `(N, outputs)`."""
-        variance = torch.stack([process.deviation(u.cpu()) for process in self.processes], dim=1).square().to(u.device)
-        own = moderated(super().__call__(u) - self.origin, variance * self.slopes) + self.origin
-        return own if self.other is None else self.share * own + (1 - self.share) * self.other(u)
+        return self.posterior(u)[0]
+
+    @torch.no_grad()
+    def posterior(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """The outputs, and the standard deviations of the processes, `(N, outputs)` each."""
+        means, deviations = super().posterior(u)
+        own = moderated(means - self.origin, deviations.square() * self.slopes) + self.origin
+        return (own if self.other is None else self.share * own + (1 - self.share) * self.other(u)), deviations
 
 
 def moderated(outputs: Tensor, variance: Tensor) -> Tensor:
@@ -99,7 +103,7 @@ def latent_network(
         # From a constant Newton's steps do not overshoot.
         start = mixture.task.constant(rows.t, rows.weights).expand_as(rows.t)
     else:
-        start = (curves[0](rows.u) - scaling.y_shift) / scaling.y_scale
+        start = (curves[0](rows.u).detach() - scaling.y_shift) / scaling.y_scale
     for task in dict.fromkeys((mixture.task.of_right_labels(), mixture.task)):
         estimate = latent_estimate(rows.u, rows.t, rows.weights, task, start, seed=seed, names=names)
         if estimate is None:

@@ -106,16 +106,21 @@ class GaussianProcess:
         loads, left_out, factor = condition(kernel, t, covariance.noise * inverse)
         return replace(self, covariance=covariance, loads=loads, left_out=self.spread * left_out, factor=factor)
 
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The posterior mean and its standard deviation at `x (N, inputs)`, `(N,)` each, in units of y."""
+        means, variances = [], []
+        for z in ((x - self.shift) / self.scale).split(4096):
+            cross = self.covariance(z, self.nodes)
+            known: Tensor = torch.linalg.solve_triangular(self.factor, cross.T, upper=False).square().sum(0)
+            # A regression on covariances, of more rows than nodes, has the variance of its coefficients.
+            regression = len(self.left_out) > len(self.nodes)
+            variances.append(known if regression else (self.covariance.variance(z) - known).clamp_min(0))
+            means.append(cross @ self.loads)
+        return self.centre + self.spread * torch.cat(means), self.spread * torch.cat(variances).sqrt()
+
     def deviation(self, x: Tensor) -> Tensor:
         """The posterior standard deviation of the mean at `x (N, inputs)`, `(N,)`, in units of y."""
-        z = (x - self.shift) / self.scale
-        cross = self.covariance(z, self.nodes)
-        known: Tensor = torch.linalg.solve_triangular(self.factor, cross.T, upper=False).square().sum(0)
-        if len(self.left_out) > len(
-            self.nodes
-        ):  # a regression on covariances: its variance is that of the coefficients
-            return known.sqrt() * self.spread
-        return (self.covariance.variance(z) - known).clamp_min(0).sqrt() * self.spread
+        return self.posterior(x)[1]
 
 
 @torch.no_grad()

@@ -70,7 +70,17 @@ class ProcessTeacher:
     @torch.no_grad()
     def __call__(self, u: Tensor) -> Tensor:
         """The posterior means `(N, outputs)`."""
-        means = torch.stack([process(u.cpu()) for process in self.processes], dim=1).to(u.device)
+        return self._blended(torch.stack([process(u.cpu()) for process in self.processes], dim=1).to(u.device), u)
+
+    @torch.no_grad()
+    def posterior(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """The posterior means, and the standard deviations of the processes, `(N, outputs)` each."""
+        found = [process.posterior(u.cpu()) for process in self.processes]
+        means, deviations = (torch.stack(each, dim=1).to(u.device) for each in zip(*found, strict=True))
+        return self._blended(means, u), deviations
+
+    def _blended(self, means: Tensor, u: Tensor) -> Tensor:
+        """The means of the processes beside the curves."""
         return means if self.curves is None else self.share * means + (1 - self.share) * self.curves(u)
 
     @torch.no_grad()

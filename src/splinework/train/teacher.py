@@ -285,9 +285,10 @@ def _candidates(rows: Tensor, count: int, teacher: ProcessTeacher, seed: int) ->
     outer = outer_points(rows, math.ceil(OUTER_SHARE * count), torch.Generator().manual_seed(seed))
     between = new_points(rows, count, seed)
     points = torch.cat([between, outer])
-    variance = torch.stack([process.deviation(points.cpu()) for process in teacher.processes], dim=1).square().mean(1)
-    weights = (teacher.uncertainty(between) ** 2 / variance.clamp_min(1e-300)).clamp_max(1).to(rows)
-    return Samples(points, teacher(points), normalised_weights(weights))
+    means, deviations = teacher.posterior(points)
+    variance = deviations.square().mean(1)
+    weights = (teacher.uncertainty(between) ** 2 / variance.clamp_min(1e-300)).clamp_max(1)
+    return Samples(points, means, normalised_weights(weights))
 
 
 def _points(objective: DataObjective, seed: int) -> Tensor:

@@ -333,7 +333,7 @@ def test_sums_and_numbers_are_written_short(form, wanted):
     np.testing.assert_allclose(*(compile_expression(e, ["a", "b"])(x) for e in (found, form)), rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize("unit", [0.1, 1.0, 20.0, 300.0])
+@pytest.mark.parametrize("unit", [0.1, 300.0, *(pytest.param(unit, marks=pytest.mark.slow) for unit in (1.0, 20.0))])
 def test_a_column_that_noise_may_follow_by_chance_is_no_formula(unit):
     """Without a number of its own a column has a shorter code than a constant with digits."""
     for seed in range(4):

@@ -133,10 +133,12 @@ class _SurrogateFit:
         value, slope = _chebyshev(basis.z, int(powers.max(initial=0)))
         out = np.empty_like(basis.z)
         for i in range(basis.z.shape[1]):
-            design = np.ones((len(basis.z), len(powers)))
-            for k in range(basis.z.shape[1]):
-                design *= (slope if k == i else value)[k][:, powers[:, k]]
-            out[:, i] = design @ self.coefficients
+            own = np.flatnonzero(powers[:, i])  # of hundreds of columns most terms have few
+            design = slope[i][:, powers[own, i]]
+            for k in np.flatnonzero(powers[own].any(0)):
+                if k != i:
+                    design *= value[k][:, powers[own, k]]
+            out[:, i] = design @ self.coefficients[own]
         return out * basis.chain
 
 
