@@ -267,7 +267,7 @@ class NetworkFit:
         """The network of a smooth estimate, where that predicts held-out rows better than curves and ensemble do.
 
         Splines on the grids that the rows ask for are preferred, as the simpler model, unless these are better by more than a
-        standard error.
+        standard error. The `plain` curves and their outputs for held rows are blended with a process under other likelihoods.
         """
         if self.screening is not None or self.signs is not None or not self.settings.is_auto():
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose

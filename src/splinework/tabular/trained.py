@@ -23,8 +23,8 @@ class TrainedNetwork:
         loss: Mean loss on held-out rows, or on all rows where none were held out; for standardised targets.
         steps: Number of training steps.
         history: Records `{"stage", "step", "loss"}`.
-        out_of_fold: Outputs in raw units for every row of a regression as if the network had not seen it, `(n, q)`; NaN for
-            rows that no part was blind to. None where no row was held out.
+        out_of_fold: Outputs in raw units for every row as if the network had not seen it, `(n, q)`; NaN for rows that no part was
+            blind to. None where no row was held out, and for classes but where a process taught the network.
         kept: Indices of the inputs that the network has, where others were screened out; None for all of them.
         task: The likelihood, with estimated lapse rates; None if it is the given one.
     """
