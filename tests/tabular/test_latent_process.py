@@ -135,10 +135,10 @@ def test_outputs_of_left_out_rows_are_those_of_a_fit_without_them(task, monkeypa
     ],
 )
 def test_few_rows_of_columns_that_act_together_are_learned_under_every_likelihood(loss):
-    """The error of curves is more than twice as large: there are too few rows for hidden nodes alone."""
-    rng = np.random.default_rng(0)
-    x, fresh = rng.uniform(-1, 1, (150, 3)), rng.uniform(-1, 1, (2000, 3))
-    f, true = 2 * np.sin(3 * x[:, 0] * x[:, 1]), 2 * np.sin(3 * fresh[:, 0] * fresh[:, 1])
+    """Hidden nodes alone, and curves, have more error by far: there are too few rows for them."""
+    rng, count = np.random.default_rng(2), 160 if loss in ("poisson", "three classes") else 80
+    x, fresh = rng.uniform(-1, 1, (count, 3)), rng.uniform(-1, 1, (2000, 3))
+    f, true = (3 * np.cos(2.5 * (z[:, 0] + z[:, 1] ** 2 - z[:, 2])) for z in (x, fresh))
     if loss.endswith("classes"):
         centres = np.array([0, 1] if loss == "two classes" else [-1, 0, 1])
 
@@ -152,7 +152,7 @@ def test_few_rows_of_columns_that_act_together_are_learned_under_every_likelihoo
             found = KANClassifier(**more).fit(x, y).predict_proba(fresh)
             return (probabilities(true) * np.log(probabilities(true) / found)).sum(1).mean()
     else:
-        mean, noise = np.exp(f), rng.standard_t(3, 150)
+        mean, noise = np.exp(f), rng.standard_t(3, count)
         y = {"poisson": rng.poisson(mean), "gamma": rng.gamma(2, mean / 2)}.get(loss, f + 0.2 * noise)
         how = {"loss": loss, **({"quantile": 0.5} if loss == "quantile" else {})}
 
@@ -160,7 +160,7 @@ def test_few_rows_of_columns_that_act_together_are_learned_under_every_likelihoo
             found = KANRegressor(**how, **more).fit(x, y).predict(fresh)
             return np.square((np.log(found) if loss in ("poisson", "gamma") else found) - true).mean()
 
-    assert error() < 0.5 * error(hidden=0)
+    assert error() < 0.75 * min(error(hidden=8), error(hidden=0))
 
 
 def test_classes_that_a_process_taught_keep_their_laws_after_save_and_load(tmp_path):
