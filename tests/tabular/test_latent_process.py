@@ -9,6 +9,7 @@ from splinework import KANClassifier, KANRegressor
 from splinework.tabular import latent_process, load
 from splinework.tabular.latent_process import latent_estimate, moderated
 from splinework.tabular.losses import GammaTask, HuberTask, PoissonTask, QuantileTask
+from splinework.tabular.stacking import Stacking
 from splinework.tabular.tasks import Binary, Multiclass, Regression, targets_of
 from splinework.train.gaussian_process import fit_process
 
@@ -163,13 +164,23 @@ def test_few_rows_of_columns_that_act_together_are_learned_under_every_likelihoo
     assert error() < 0.75 * min(error(hidden=8), error(hidden=0))
 
 
-def test_classes_that_a_process_taught_keep_their_laws_after_save_and_load(tmp_path):
+def test_classes_that_a_process_taught_are_the_same_after_save_and_load(tmp_path):
     rng = np.random.default_rng(1)
     x = rng.uniform(-1, 1, (100, 2))
-    y = np.where(x[:, 0] * x[:, 1] + 0.1 * rng.normal(size=100) > 0, "up", "down")
+    y = np.where(np.cos(2.5 * (x[:, 0] + x[:, 1] ** 2)) + 0.3 * rng.normal(size=100) > 0, "up", "down")
     model = KANClassifier(prefer="simplicity").fit(x, y)
+    assert any(step["stage"] == "smooth" for step in model.history_)
     assert model.score(x, y) > 0.9
     model.save(tmp_path / "model.safetensors")
     again = load(tmp_path / "model.safetensors")
     np.testing.assert_array_equal(again.predict_proba(x), model.predict_proba(x))
     np.testing.assert_allclose(model.predict_proba(x).sum(1), 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("rows", "inputs", "behind"), [(60, 8, False), (60, 0, True), (6000, 8, True)])
+def test_what_held_out_rows_have_chosen_is_allowed_for_where_they_are_few(rows, inputs, behind):
+    """Losses a fifth less on every row are no better of 60 rows which have chosen for eight inputs."""
+    losses, weights = torch.linspace(0.4, 0.6, rows).double(), torch.ones(rows).double()
+    process = Stacking((), 1.0, float(losses.mean()), False, Binary(), losses)
+    ensemble = Stacking((0.5, 0.5), 1.0, 0.8 * float(losses.mean()), True, Binary(), 0.8 * losses)
+    assert latent_process._is_behind(process, ensemble, inputs, weights) is behind

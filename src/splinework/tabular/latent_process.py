@@ -20,7 +20,7 @@ from torch import Tensor
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation
 from splinework.tabular.smooth import MAX_COVARIATES, MAX_ROWS, MIN_ROWS, SmoothEstimate, network_for
-from splinework.tabular.stacking import CHOICES, Stacking, stack
+from splinework.tabular.stacking import Stacking, stack
 from splinework.tabular.tasks import Classification, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 from splinework.train.additive_network import put_curves
@@ -161,9 +161,8 @@ def _is_behind(judged: Stacking, mixture: Stacking, inputs: int, weights: Tensor
     """
     if not isinstance(mixture.task, Classification):
         return not judged.loss < mixture.loss
-    rows, choices = len(mixture.losses), CHOICES * (sum(map(bool, mixture.stacking_weights)) + inputs)
-    allowed = mixture.losses * (rows + choices) / max(rows - choices, 1)
-    return not math.isfinite(judged.loss) or is_significant(judged.losses - allowed, weights)
+    apart = judged.losses - mixture.allowance(inputs) * mixture.losses
+    return not math.isfinite(judged.loss) or is_significant(apart, weights)
 
 
 def latent_estimate(

@@ -21,7 +21,7 @@ INVERSE_TEMPERATURES = (0.4, 2.5)
 PRIOR_STD = 0.2
 """Prior standard deviation of the logarithm of the inverse temperature, about which a hundred rows say little."""
 CHOICES = 2
-"""Numbers that held-out rows choose for each group: the step where it stops and its weight."""
+"""Choices of held-out rows for each group, where it stops and what it weighs, and for each input, its curve and its nodes."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,12 @@ class Stacking:
     @property
     def expected_loss(self) -> float:
         """The loss of other rows than those that chose where each group stops and what it weighs (Akaike 1969)."""
-        rows, choices = len(self.losses), CHOICES * sum(map(bool, self.stacking_weights))
-        return self.loss * (rows + choices) / max(rows - choices, 1)
+        return self.loss * self.allowance()
+
+    def allowance(self, inputs: int = 0) -> float:
+        """The loss of other rows as a multiple of these rows', which have chosen for groups, and for inputs where these count."""
+        rows, choices = len(self.losses), CHOICES * (sum(map(bool, self.stacking_weights)) + inputs)
+        return (rows + choices) / max(rows - choices, 1)
 
 
 def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tensor, task: Task) -> Stacking:

@@ -162,7 +162,7 @@ def _reductions(state: _State, scale: float, deadline: float) -> Iterator[_State
         others = (*state.left[:n], *state.left[n + 1 :])
         design = state.design(others)
         rows, terms = design.shape
-        clock.spend(max(WORK, FIT_WORK * terms**2 * (2 * MAX_STEPS * rows + len(SCAN) * levels.shape[1] * terms / 3)))
+        clock.spend(max(WORK, FIT_WORK * terms**2 * 2 * (MAX_STEPS * rows + len(SCAN) * levels.shape[1] * terms / 3)))
         for made in (_with_factor, _with_effects):
             found = made(state, design, category, levels, others)
             if found is not None and found.error <= limit:
