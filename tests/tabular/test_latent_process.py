@@ -103,7 +103,7 @@ def test_outputs_of_left_out_rows_are_those_of_a_fit_without_them(task, monkeypa
 
     def held(u, t, **how):
         covariance = covariances[0] if how["noise"] is None else covariances[0].with_noise(None)
-        found = original(u, t, **{**how, "begun": covariance})
+        found = original(u, t, **{**how, "begun": covariance, "is_last": False})
         return found.given(t, how["weights"], how["noise"], found.kernel(u))
 
     monkeypatch.setattr("splinework.train.gaussian_process.MAX_ITERATIONS", 0)
@@ -121,7 +121,7 @@ def test_outputs_of_left_out_rows_are_those_of_a_fit_without_them(task, monkeypa
         )[0, 0]
         apart.append(float(whole.out_of_fold[n, 0] - alone))
         moved.append(float(of_all - alone))
-    assert np.median(np.abs(apart)) < 0.2 * np.median(np.abs(moved))
+    assert np.median(np.abs(apart)) < 0.25 * np.median(np.abs(moved))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from splinework.tabular import KANRegressor, network_fit, smooth
+from splinework.tabular import KANClassifier, KANRegressor, network_fit, smooth
 from splinework.tabular.smooth import fit_network, smooth_estimates
 from splinework.train.between_rows import is_significant
 
@@ -50,6 +50,22 @@ def test_a_network_is_fitted_to_rows_that_say_more_than_the_estimate(
     job = SimpleNamespace(**some, settings=settings, t=torch.ones(count, 1))
     assert network_fit.NetworkFit._fitted(job, torch.arange(6), loss, rows[:, 0], noise, {}, never) is None
     assert bool(asked_for) is tried
+
+
+@pytest.mark.parametrize("estimator", [KANRegressor, KANClassifier])
+def test_the_network_that_learns_from_a_process_has_no_edges_from_inputs_that_do_nothing(estimator) -> None:
+    random = np.random.default_rng(0)
+    x, fresh = (random.uniform(-1, 1, (count, 5)) for count in (150, 300))
+    y = 8 * x[:, 0] * x[:, 1] + random.normal(size=150)
+    model = estimator().fit(x, y if estimator is KANRegressor else y > 0)
+    edges = model.model_.kan_layers[0].mask.any(1)
+    assert bool(edges[:2].all())
+    assert int(edges[2:].sum()) <= 1
+    other = np.where(edges.numpy(), fresh, fresh[::-1])
+    predict = model.predict if estimator is KANRegressor else model.predict_proba
+    np.testing.assert_array_equal(predict(other), predict(fresh))
+    found, signs = predict(fresh), np.sign(fresh[:, 0] * fresh[:, 1])
+    assert ((found if found.ndim == 1 else found[:, 1] - 0.5) * signs > 0).mean() > 0.9
 
 
 @pytest.mark.parametrize("columns", [1, 2])

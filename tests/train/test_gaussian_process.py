@@ -8,7 +8,17 @@ import pytest
 import torch
 
 from splinework.train import gaussian_process
-from splinework.train.covariance import FAMILIES, Covariance, RowPairs, condition, kappa, kernel_of
+from splinework.train.covariance import (
+    FAMILIES,
+    Covariance,
+    RowPairs,
+    condition,
+    kappa,
+    kernel_of,
+    negative_evidence,
+    prior_normals,
+    priors,
+)
 from splinework.train.gaussian_process import fit_process
 
 
@@ -51,13 +61,12 @@ def test_the_covariance_is_the_sum_that_its_definition_says(family, additive):
 def test_the_derivatives_of_the_evidence_are_those_of_differences(family, additive):
     one, (x, y) = covariance(family, additive), rows(20)
     inverse, pairs = torch.linspace(0.5, 2, 20, dtype=torch.float64), RowPairs.of(x)
-    _, slope = gaussian_process._negative_evidence(one, pairs, y, inverse)
+    _, slope = negative_evidence(one, pairs, y, inverse)
     for k in range(len(one.values)):
         step = torch.zeros_like(one.values)
         step[k] = 1e-5
         up, down = (
-            gaussian_process._negative_evidence(replace(one, values=one.values + s * step), pairs, y, inverse)[0]
-            for s in (1, -1)
+            negative_evidence(replace(one, values=one.values + s * step), pairs, y, inverse)[0] for s in (1, -1)
         )
         assert float(slope[k]) == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-6)
 
@@ -155,20 +164,75 @@ def test_columns_that_do_nothing_are_told_from_few_rows():
     assert float((process(fresh) - truth).square().mean().sqrt()) < 0.1 * float(truth.std())
 
 
+@pytest.mark.parametrize(("family", "additive", "i"), [*product(FAMILIES, (False, True), (0, 2))])
+def test_without_an_input_is_the_covariance_of_the_others(family, additive, i):
+    one, (x, y) = covariance(family, additive, 3), rows(20, 3)
+    others = [k for k in range(3) if k != i]
+    places = [0, 1, *(2 + 3 * part + k for part in range(4 if additive else 2) for k in others)]
+    fewer, own = one.without(i), Covariance(family, one.values[places], 2, additive)
+    assert fewer.depends.tolist() == [k != i for k in range(3)]
+    for got, expected in (
+        (fewer(x, x), own(x[:, others], x[:, others])),
+        (fewer.variance(x), own.variance(x[:, others])),
+    ):
+        torch.testing.assert_close(got, expected, rtol=1e-12, atol=0)
+    pairs, inverse = (RowPairs.of(each) for each in (x, x[:, others])), torch.ones_like(y)
+    (value, slope), (least, least_slope) = (
+        negative_evidence(each, at, y, inverse) for each, at in zip((fewer, own), pairs, strict=True)
+    )
+    assert value == pytest.approx(least, rel=1e-12, abs=0)
+    torch.testing.assert_close(slope[places], least_slope, rtol=1e-9, atol=1e-12)
+    assert not bool(slope[~fewer.values.isfinite()].any())
+    assert bool(priors(fewer)(fewer.values)[1].isfinite().all())
+
+
+IDLE_CASES = {
+    "sum": (2, lambda x: torch.sin(3 * x[:, 0]) + x[:, 1].square()),
+    "product": (2, lambda x: x[:, 0] * x[:, 1]),
+    "composition": (3, lambda x: torch.exp(x[:, 0] - x[:, 1] * x[:, 2])),
+    "line": (2, lambda x: x[:, 0] - 0.7 * x[:, 1]),
+}
+
+
+@pytest.mark.parametrize(("case", "count"), [*product(IDLE_CASES, (60, 200))])
+def test_inputs_that_do_nothing_are_left_out_and_no_others(case, count):
+    active, function = IDLE_CASES[case]
+    generator = torch.Generator().manual_seed(count)
+    x, fresh = (2 * torch.rand(n, active + 4, generator=generator, dtype=torch.float64) - 1 for n in (count, 500))
+    truth = function(fresh)
+    y = function(x) + 0.1 * truth.std() * torch.randn(count, generator=generator, dtype=torch.float64)
+    process, oracle = fit_process(x, y), fit_process(x[:, :active], y)
+    used = process.covariance.depends
+    assert bool(used[:active].all())
+    assert int((~used).sum()) >= 3
+    other = torch.where(used, fresh, fresh.flip(0))
+    torch.testing.assert_close(process(other), process(fresh), rtol=0, atol=0)
+    errors = [float((found - truth).square().mean()) for found in (process(fresh), oracle(fresh[:, :active]))]
+    assert errors[0] < 1.3 * errors[1]
+
+
+@pytest.mark.parametrize("seed", (1, 3))
+def test_a_weak_input_that_all_rows_show_stays_though_a_sample_of_them_may_not_show_it(seed):
+    generator = torch.Generator().manual_seed(seed)
+    x = 2 * torch.rand(1500, 2, generator=generator, dtype=torch.float64) - 1
+    y = torch.sin(2 * x[:, 0]) + 0.08 * x[:, 1] + 0.5 * torch.randn(1500, generator=generator, dtype=torch.float64)
+    assert fit_process(x, y, seed=seed).covariance.depends.tolist() == [True, True]
+
+
 def test_the_integral_over_the_hyperparameters_is_that_of_a_sample():
     x, y = rows(25, inputs=1, noise=0.2)
     z, t, ones = (x - x.mean(0)) / x.std(0), (y - y.mean()) / y.std(), torch.ones_like(y)
     pairs, values = RowPairs.of(z), torch.tensor([-1.0, 0.0, 0.0, -1.0], dtype=torch.float64)
     found = gaussian_process._maximise(Covariance("matern 5/2", values, 1), pairs, t, ones, 80)
-    _, lower, upper = gaussian_process._prior_normals(found[0])
+    _, lower, upper = prior_normals(found[0])
     generator, best = torch.Generator().manual_seed(0), found[0].values
     drawn = torch.randn(1500, 4, generator=generator, dtype=torch.float64)
     spread = torch.tensor([0.3, 0.8, 0.5, 2.0], dtype=torch.float64)
     logs = []
     for step in drawn:
         at = best + spread * step
-        value, _ = gaussian_process._negative_evidence(replace(found[0], values=at), pairs, t, ones)
-        pull, _ = gaussian_process._priors(found[0])(at)
+        value, _ = negative_evidence(replace(found[0], values=at), pairs, t, ones)
+        pull, _ = priors(found[0])(at)
         logs.append(-value - pull + float(step.square().sum()) / 2)
     sampled = torch.logsumexp(torch.tensor(logs), 0) - math.log(1500) + float(spread.log().sum())
     sampled -= float(((lower + upper) / 2).log().sum())

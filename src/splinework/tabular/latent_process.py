@@ -19,7 +19,7 @@ from torch import Tensor
 
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation
-from splinework.tabular.smooth import MAX_COVARIATES, MAX_ROWS, MIN_ROWS, SmoothEstimate, network_for
+from splinework.tabular.smooth import MAX_COVARIATES, MAX_ROWS, MIN_ROWS, SmoothEstimate, close_idle_inputs, network_for
 from splinework.tabular.stacking import Stacking, stack
 from splinework.tabular.tasks import Classification, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
@@ -127,6 +127,10 @@ def latent_network(
     assert isinstance(estimate.teacher, LatentTeacher)
     teacher = replace(estimate.teacher, share=share, other=rest)
     if rows.u.shape[1] > 1:
+        used = teacher.depends
+        if share < 1:
+            used = used | curves[0].kan_layers[0].edge_coefficients().flatten(1).any(1)
+        close_idle_inputs(objective.model, used)
         model, _ = replace(estimate, teacher=teacher).network(seed, max_iter, log)
     else:
         model = objective.model
@@ -228,7 +232,7 @@ def _posterior_mode(u: Tensor, y: Tensor, weights: Tensor, task: Task, start: Te
         for j in range(count):
             t, share, noise = response(j)
             begun = before[j].covariance if before else None
-            how: dict[str, Any] = {"seed": seed, "changed": True, "refits": last}
+            how: dict[str, Any] = {"seed": seed, "changed": True, "is_last": last}
             processes.append(fit_process(u, t, weights=share, begun=begun, noise=noise, **how))
             outputs[:, j] = processes[j](u)
     unseen = responses - torch.stack([process.left_out for process in processes], dim=1)

@@ -114,15 +114,17 @@ class NetworkFit:
         ensemble = ensemble_settings(self.settings, hidden, len(self.t), self.task, self.signs is not None)
         columns = columns_of(self.owners)
         parts = cross_validated(curves, self.fold, ensemble.members)
-        table = design.spline_coefficients(parts.whole.coefficients)
-        plain = additive_network(layer, table, parts.whole.bias, self.scaling, self.names), parts.base
+        judges = self.t, self.weights, self.fold
+        alive = without_idle_curves(parts, design, *judges, columns) if self.screening is None else parts
+        table = design.spline_coefficients(alive.whole.coefficients)
+        plain = additive_network(layer, table, alive.whole.bias, self.scaling, self.names), alive.base
         if self.screening is None:
             if self.settings.is_auto() and self.signs is None and not self.task.is_regression:
                 rows = self.u, self.groups, self.owners, self.fold
                 curves, parts, layer = with_more_terms(curves, parts, layer, *rows)
                 design = curves.design
             single = [[i] for i in range(len(design.lift), len(design.spans))]
-            parts = without_idle_curves(parts, design, self.t, self.weights, self.fold, [*columns, *single])
+            parts = without_idle_curves(parts, design, *judges, [*columns, *single])
         job = replace(job, task=parts.whole.task)
         kept = None if self.screening is None else self.screening.kept
         settings = job.settings

@@ -92,6 +92,7 @@ class SmoothEstimate:
             model, misfit = self._taught(run, self.objective, seed)
             inputs, hidden, outputs = model.config.shape
             larger = _in_same_units(self.objective.model, [inputs, 2 * hidden, outputs], seed)
+            close_idle_inputs(larger, self.objective.model.kan_layers[0].mask.any(1))
             small = larger.parameter_count() <= MAX_WIDER_PARAMETERS
             if misfit > MAX_MISFIT * uncertainty and small and not run.over:
                 wider, less = self._taught(run, self.objective.on(larger), seed)
@@ -144,8 +145,16 @@ def smooth_estimates(
         own = objective.on(_in_same_units(model, [inputs, outputs], seed))
         found.append(SmoothEstimate(unseen(curves.left_out), own, None, curves))
     if teacher is not None:
+        if teacher.curves is None:
+            close_idle_inputs(model, teacher.depends)
         found.append(SmoothEstimate(unseen(teacher.left_out), objective, teacher))
     return found
+
+
+@torch.no_grad()
+def close_idle_inputs(model: KAN, used: Tensor) -> None:
+    """Closes the edges of all inputs but those that are used `(inputs,)`, before a network learns a function of these."""
+    model.kan_layers[0].mask.mul_(used[:, None])
 
 
 def fit_network(

@@ -17,6 +17,8 @@ from torch import Tensor
 
 Family = Literal["squared exponential", "matern 5/2", "matern 3/2"]
 FAMILIES: tuple[Family, ...] = ("squared exponential", "matern 5/2", "matern 3/2")
+LONG_SPREAD = 3.0
+"""Spread of the prior of the logarithm of a length scale above its middle; below it is 1."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,18 @@ class Covariance:
     def noise(self) -> float:
         """Variance of the noise in standardised units."""
         return math.exp(2 * float(self.values[0]))
+
+    @property
+    def depends(self) -> Tensor:
+        """Whether it depends on an input, `(inputs,)`."""
+        return self.values[2 : 2 + self.inputs].isfinite()
+
+    def without(self, i: int) -> Covariance:
+        """The covariance that does not depend on input i: an infinite length, no line and no curve."""
+        values, d = self.values.clone(), self.inputs
+        values[2 + i :: d] = math.inf
+        values[2 + d + i : 2 + 3 * d : d] = -math.inf
+        return replace(self, values=values)
 
     def with_noise(self, variance: float | None) -> Covariance:
         """The same with a noise that is given; itself where there is none."""
@@ -183,3 +197,44 @@ def cholesky_factor(matrix: Tensor) -> Tensor:
             break
         factor, failed = torch.linalg.cholesky_ex(matrix + share * size * torch.eye(len(matrix), dtype=matrix.dtype))
     return factor
+
+
+def negative_evidence(covariance: Covariance, pairs: RowPairs, t: Tensor, inverse: Tensor) -> tuple[float, Tensor]:
+    """Minus the log marginal likelihood, without its constant, and its derivatives (R. & W. 2006, eqs. 2.30 and 5.9)."""
+    noise, (values, derivatives) = covariance.noise * inverse, covariance.expand(pairs)
+    lower = t.new_zeros(len(t), len(t))
+    lower.view(-1)[pairs.places] = values
+    lower.diagonal().add_(noise)
+    factor = cholesky_factor(lower)
+    loads = torch.cholesky_solve(t[:, None], factor)
+    value = float(t @ loads[:, 0]) / 2 + float(factor.diagonal().log().sum())
+    weight = torch.cholesky_inverse(factor).addr_(loads[:, 0], loads[:, 0], alpha=-1).div_(2)
+    by_noise = 2 * (weight.diagonal() @ noise)
+    return value, torch.cat([by_noise[None], derivatives(weight.take(pairs.places).mul_(pairs.counts))])
+
+
+def prior_normals(covariance: Covariance) -> tuple[Tensor, Tensor, Tensor]:
+    """Modes of the logarithms' priors, and their spreads below and above.
+
+    They keep finite what the rows do not determine, and make a line or a curve that is not needed cost what it is worth. Lengths
+    may be large: an input that does nothing has an infinite one.
+    """
+    d = covariance.inputs
+    length = 0.5 + 0.5 * math.log(d)  # shorter ones in many inputs are one more noise
+    means = [-2.5, 0.0, *[length] * d, *[-2.0] * d, *([-2.0] * d + [0.0] * d) * covariance.additive]
+    below = [4.0, 3.0, *[1.0] * d, *[2.0] * d, *([1.5] * d + [1.0] * d) * covariance.additive]
+    above = [*below[:2], *[LONG_SPREAD] * d, *below[2 + d :]]
+    centre, lower, upper = (torch.tensor(each).double() for each in (means, below, above))
+    return centre, lower, upper
+
+
+def priors(covariance: Covariance) -> Callable[[Tensor], tuple[float, Tensor]]:
+    """Minus the log of the priors, weak normals of two halves, without its constant, and its derivatives."""
+    centre, lower, upper = prior_normals(covariance)
+
+    def of(values: Tensor) -> tuple[float, Tensor]:
+        off = torch.where(values.isfinite(), values - centre, 0.0)
+        width = torch.where(off > 0, upper, lower)
+        return float((off / width).square().sum()) / 2, off / width.square()
+
+    return of

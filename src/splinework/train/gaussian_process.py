@@ -18,7 +18,17 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from splinework.train.between_rows import MAX_REFIT_ROWS, cross_validated
-from splinework.train.covariance import FAMILIES, Covariance, Kernel, RowPairs, cholesky_factor, condition, kernel_of
+from splinework.train.covariance import (
+    FAMILIES,
+    Covariance,
+    Kernel,
+    RowPairs,
+    condition,
+    kernel_of,
+    negative_evidence,
+    prior_normals,
+    priors,
+)
 
 EVIDENCE_ROWS, MAX_EVIDENCE_ROWS = 300, 600
 """Rows by which hyperparameters are searched for, as an evaluation costs the cube, and by which what was found is followed on."""
@@ -35,8 +45,8 @@ MAX_FEW_ROWS = 150
 """Rows up to which hyperparameters are integrated out in a comparison."""
 MIN_GAIN = 1e-6
 """Share of the log density that an iteration must gain, or there are no more: a thousandth of a unit, where two are evidence."""
-LONG_SPREAD = 3.0
-"""Spread of the prior of the logarithm of a length scale above its middle; below it is 1."""
+CHANCE_GAIN = 1.0
+"""What an idle input adds to the log likelihood by chance, in the mean: half for each of a length and a slope (Wilks 1938)."""
 STEP, MIN_CURVATURE = 1e-3, 1e-2
 """Differences of logarithms by which the curvature of the density is found, and the least one, of what even priors leave open."""
 START_LENGTHS = (1.5, 0.4)
@@ -133,7 +143,7 @@ def fit_process(
     begun: Covariance | None = None,
     noise: float | None = None,
     changed: bool = False,
-    refits: bool = True,
+    is_last: bool = True,
 ) -> GaussianProcess:
     """Hyperparameters of the largest marginal likelihood, and the posterior mean.
 
@@ -146,7 +156,7 @@ def fit_process(
             more than hyperparameters are estimated from; None searches from the start.
         noise: The variance of the noise of a row of weight 1; None where it is to be estimated.
         changed: Whether targets have changed since `begun`, so that it never stays.
-        refits: Whether the left-out residuals of few rows are those of processes without each fold.
+        is_last: Whether idle inputs are left out, and left-out residuals of few rows are those of processes without each fold.
 
     Returns:
         The process.
@@ -156,8 +166,8 @@ def fit_process(
     >>> float((process(x) - torch.sin(3 * x[:, 0])).abs().max()) < 1e-4
     True
     """
-    found = _fitted(x, y, weights, seed, begun, MAX_ITERATIONS, noise, changed)
-    if not (refits and is_refitted(x)):
+    found = _fitted(x, y, weights, seed, begun, MAX_ITERATIONS, noise, changed, is_last)
+    if not (is_last and is_refitted(x)):
         return replace(found, left_out=_inflation(found) * found.left_out)
 
     def without(seen: Tensor) -> GaussianProcess:
@@ -181,6 +191,7 @@ def _fitted(
     iterations: int,
     noise: float | None = None,
     changed: bool = False,
+    is_last: bool = False,
 ) -> GaussianProcess:
     """The process, with left-out residuals at the hyperparameters of all rows; from `begun` on with this number of iterations."""
     share = torch.full_like(y, 1 / len(y)) if weights is None else weights / weights.sum()
@@ -199,13 +210,25 @@ def _fitted(
         most = LAST_ITERATIONS if len(more) > len(few) else iterations
         covariance, evidence = _maximise(covariance, RowPairs.of(z[more]), t[more], inverse[more], most)
     nodes = z if len(z) <= MAX_EXACT_ROWS else z[order[:N_INDUCING_ROWS]]
-    loads, left_out, factor = condition(kernel_of(covariance, z, nodes), t, covariance.noise * inverse)
-    left = float(share @ left_out.square())
+
+    def conditioned(one: Covariance) -> tuple[Tensor, Tensor, Tensor]:
+        return condition(kernel_of(one, z, nodes), t, one.noise * inverse)
+
+    found = conditioned(covariance)
+    left = float(share @ found[1].square())
     if len(more) > len(few) and begun is None and covariance.noise < MAX_NOISE_SHARE * left and left > MIN_LEFT_SHARE:
         anew, larger = _estimate(z[more], t[more], inverse[more], known)
         if larger > evidence:
             covariance, evidence = anew, larger
-            loads, left_out, factor = condition(kernel_of(covariance, z, nodes), t, covariance.noise * inverse)
+            found = conditioned(covariance)
+    if is_last and (begun is None or changed) and len(z) <= MAX_EXACT_ROWS:
+        fewer, density = _without_idle_inputs(covariance, evidence, RowPairs.of(z[more]), t[more], inverse[more])
+        if fewer is not covariance:
+            rival = conditioned(fewer)
+            # A sample may not show what all rows do.
+            if len(z) == len(more) or share @ rival[1].square() <= share @ found[1].square():
+                covariance, evidence, found = fewer, density, rival
+    loads, left_out, factor = found
     return GaussianProcess(covariance, evidence, shift, scale, centre, spread, nodes, loads, spread * left_out, factor)
 
 
@@ -249,12 +272,12 @@ def _integrated(found: tuple[Covariance, float], pairs: RowPairs, t: Tensor, inv
     A number that the rows determine has cost its share of the prior; one that they do not is free.
     """
     covariance, density = found
-    prior, (_, lower, upper) = _priors(covariance), _prior_normals(covariance)
+    prior, (_, lower, upper) = priors(covariance), prior_normals(covariance)
     bends = []
     for step in STEP * torch.eye(len(lower), dtype=lower.dtype):
         ends = [covariance.values + step, covariance.values - step]
         up, down = (
-            _negative_evidence(replace(covariance, values=at), pairs, t, inverse)[1] + prior(at)[1] for at in ends
+            negative_evidence(replace(covariance, values=at), pairs, t, inverse)[1] + prior(at)[1] for at in ends
         )
         bends.append((up - down) / (2 * STEP))
     hessian = torch.stack(bends)
@@ -262,69 +285,58 @@ def _integrated(found: tuple[Covariance, float], pairs: RowPairs, t: Tensor, inv
     return density - float(((lower + upper) / 2).log().sum()) - float(curvatures.log().sum()) / 2
 
 
+def _without_idle_inputs(
+    covariance: Covariance, density: float, pairs: RowPairs, t: Tensor, inverse: Tensor
+) -> tuple[Covariance, float]:
+    """The covariance without the inputs from which the rows gain no more than by chance, and its log density.
+
+    The length scales of idle inputs are long, but a dozen of them are still a dozen things that few rows do not determine.
+    """
+
+    def cost(one: Covariance) -> float:
+        value, _ = negative_evidence(one, pairs, t, inverse)
+        return value + priors(one)(one.values)[0] + CHANCE_GAIN * int(one.depends.sum())
+
+    while bool(covariance.depends[1:].any()):
+        fewer, least = covariance, cost(covariance)
+        used = torch.nonzero(covariance.depends)[:, 0].tolist()
+        for i in sorted(used, key=lambda i: cost(covariance.without(i)))[:-1]:
+            if (after := cost(fewer.without(i))) > least:
+                break
+            fewer, least = fewer.without(i), after
+        if fewer is covariance:
+            break
+        covariance, density = _maximise(fewer, pairs, t, inverse, LAST_ITERATIONS)
+    return covariance, density
+
+
 def _maximise(
     start: Covariance, pairs: RowPairs, t: Tensor, inverse: Tensor, iterations: int
 ) -> tuple[Covariance, float]:
     """L-BFGS on the logarithms; the covariance with the best values, and the log density there."""
-    d, prior = start.inputs, _priors(start)
+    d, prior = start.inputs, priors(start)
     low = [math.log(MIN_NOISE), -4.0, *[-4.0] * d, *[-8.0] * d, *([-8.0] * d + [-4.0] * d) * start.additive]
     high = [math.log(MAX_NOISE), 5.0, *[8.0] * d, *[4.0] * d, *([4.0] * d + [5.0] * d) * start.additive]
     if start.noise_is_known:
         low[0] = high[0] = float(start.values[0])
 
+    free = start.values.isfinite()
+
+    def at(values: NDArray[np.float64]) -> Covariance:
+        return replace(start, values=start.values.masked_scatter(free, torch.from_numpy(values)))
+
     def cost(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        covariance = replace(start, values=torch.from_numpy(values.copy()))
-        value, slope = _negative_evidence(covariance, pairs, t, inverse)
+        covariance = at(values)
+        value, slope = negative_evidence(covariance, pairs, t, inverse)
         pulled, pull = prior(covariance.values)
-        return value + pulled, (slope + pull).numpy()
+        return value + pulled, (slope + pull)[free].numpy()
 
     found = minimize(
         cost,
-        start.values.numpy(),
+        start.values[free].numpy(),
         jac=True,
         method="L-BFGS-B",
-        bounds=list(zip(low, high, strict=True)),
+        bounds=np.array([low, high]).T[free.numpy()],
         options={"maxiter": iterations, "ftol": MIN_GAIN},
     )
-    return replace(start, values=torch.from_numpy(found.x)), -float(found.fun)
-
-
-def _negative_evidence(covariance: Covariance, pairs: RowPairs, t: Tensor, inverse: Tensor) -> tuple[float, Tensor]:
-    """Minus the log marginal likelihood, without its constant, and its derivatives (R. & W. 2006, eqs. 2.30 and 5.9)."""
-    noise, (values, derivatives) = covariance.noise * inverse, covariance.expand(pairs)
-    lower = t.new_zeros(len(t), len(t))
-    lower.view(-1)[pairs.places] = values
-    lower.diagonal().add_(noise)
-    factor = cholesky_factor(lower)
-    loads = torch.cholesky_solve(t[:, None], factor)
-    value = float(t @ loads[:, 0]) / 2 + float(factor.diagonal().log().sum())
-    weight = torch.cholesky_inverse(factor).addr_(loads[:, 0], loads[:, 0], alpha=-1).div_(2)
-    by_noise = 2 * (weight.diagonal() @ noise)
-    return value, torch.cat([by_noise[None], derivatives(weight.take(pairs.places).mul_(pairs.counts))])
-
-
-def _prior_normals(covariance: Covariance) -> tuple[Tensor, Tensor, Tensor]:
-    """Modes of the logarithms' priors, and their spreads below and above.
-
-    They keep finite what the rows do not determine, and make a line or a curve that is not needed cost what it is worth. Lengths
-    may be large: an input that does nothing has an infinite one.
-    """
-    d = covariance.inputs
-    length = 0.5 + 0.5 * math.log(d)  # shorter ones in many inputs are one more noise
-    means = [-2.5, 0.0, *[length] * d, *[-2.0] * d, *([-2.0] * d + [0.0] * d) * covariance.additive]
-    below = [4.0, 3.0, *[1.0] * d, *[2.0] * d, *([1.5] * d + [1.0] * d) * covariance.additive]
-    above = [*below[:2], *[LONG_SPREAD] * d, *below[2 + d :]]
-    centre, lower, upper = (torch.tensor(each).double() for each in (means, below, above))
-    return centre, lower, upper
-
-
-def _priors(covariance: Covariance) -> Callable[[Tensor], tuple[float, Tensor]]:
-    """Minus the log of the priors, weak normals of two halves, without its constant, and its derivatives."""
-    centre, lower, upper = _prior_normals(covariance)
-
-    def of(values: Tensor) -> tuple[float, Tensor]:
-        off = values - centre
-        width = torch.where(off > 0, upper, lower)
-        return float((off / width).square().sum()) / 2, off / width.square()
-
-    return of
+    return at(found.x), -float(found.fun)

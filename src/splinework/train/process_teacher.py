@@ -102,6 +102,11 @@ class ProcessTeacher:
         return tuple(each.covariance for each in self.processes)
 
     @property
+    def depends(self) -> Tensor:
+        """Whether the means of the processes depend on an input, `(inputs,)`."""
+        return torch.stack([covariance.depends for covariance in self.covariances]).any(0)
+
+    @property
     def noise(self) -> float:
         """Root mean square of the outputs' noise, in network units."""
         return math.sqrt(sum(process.noise**2 for process in self.processes) / len(self.processes))
