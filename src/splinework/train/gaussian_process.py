@@ -7,7 +7,6 @@ Among the covariances of `covariance.py`, from a line or curves to a function of
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
