@@ -27,7 +27,7 @@ Level = str | float
 
 MIN_LEVEL_ROWS = 5
 """Distinct rows below which a level is rare; two or more rare levels are joined."""
-MAX_LEVELS = 30
+MAX_LEVELS = 200
 """Maximum number of levels with an indicator of their own, the most frequent ones; the others are joined."""
 UNKNOWN_CODE = -1.0
 """The code of a level that the fit has not seen."""

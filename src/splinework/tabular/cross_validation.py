@@ -87,15 +87,15 @@ def cross_validated(curves: FittedCurves, fold: Tensor, members: int) -> CrossVa
 def with_design(
     curves: FittedCurves, parts: CrossValidatedCurves, design: DesignMatrix, fold: Tensor
 ) -> tuple[FittedCurves, CrossValidatedCurves]:
-    """The curves of a classification and their cross-validation, on another design matrix where held-out labels ask for it.
+    """The curves and their cross-validation, on another design matrix where held-out rows ask for it.
 
     They do where it predicts them significantly better: at the penalties of all rows, which is cheap, and then with those that
-    are estimated without each fold. Lapse rates stay as they are.
+    are estimated without each fold, where rows are not many. Lapse rates stay as they are.
     """
     task, held = parts.whole.task, parts.held
     y, weights = curves.y[held], curves.weights[held]
-    losses, other = task.loss(parts.base, y), replace(curves, design=design).with_task(task)
-    for anew in (False, True):
+    losses, other = task.loss(parts.base, y), curves.on(design).with_task(task)
+    for anew in (False, True)[: 1 + (len(fold) <= MAX_REFIT_ROWS)]:
         found = cross_validate(other, fold, len(parts.parts), anew=anew)
         if not is_significant(losses - task.loss(found.base, y), weights, MORE_TERMS_Z_SCORE):
             return curves, parts

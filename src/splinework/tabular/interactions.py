@@ -101,7 +101,7 @@ class InteractionTraining:
         losses = permuted_losses(
             found.net, found.groups, shares, self.parts, *rows, columns, first, self.generator, self.given_up
         )
-        living = defended_inputs(*losses, columns, self.u.shape[1])
+        living = defended_inputs(*losses, columns, self.u.shape[1]) & seen
         if living.any() and not torch.equal(living, seen):
             fewer = self.on(living)
             allowed = found.mixture.loss + MAX_IDLE_COST * abs(found.mixture.loss)

@@ -117,7 +117,7 @@ class NetworkFit:
         table = design.spline_coefficients(parts.whole.coefficients)
         plain = additive_network(layer, table, parts.whole.bias, self.scaling, self.names), parts.base
         if self.screening is None:
-            if self.settings.is_auto() and self.signs is None and not self.task.is_regression:
+            if self.settings.is_auto() and self.signs is None:
                 rows = self.u, self.groups, self.owners, self.fold
                 curves, parts, layer = with_more_terms(curves, parts, layer, *rows)
                 design = curves.design

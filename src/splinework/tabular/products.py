@@ -1,14 +1,20 @@
-"""More terms of a classification's additive part: products of two covariates `Σ_ij c_ij x_i x_j`, and curves on other knots.
+"""More terms of the additive part: products `Σ_ij c_ij x_i x_j`, curves of each level of a category, curves on other knots.
 
 What two columns do together shifts the boundary between classes by as much as curves do, and an ensemble of local splines, which
 stops early, is far too timid there. Few coefficients suffice where the columns' lines are multiplied, each with a variance of its
-own: REML says how strong each product is, and held-out labels whether all of them are worth it. A product is two hidden nodes,
+own: REML says how strong each product is, and held-out rows whether all of them are worth it. A product is two hidden nodes,
 `4 x_i x_j = (x_i + x_j)² - (x_i - x_j)²`, so the network has it exactly between the outermost rows.
+
+Of a category, the levels' indicators times a line, bends or another category's indicators share one variance: the slope, the curve
+or the effect of a level is random about that of all levels (a mixed model with random slopes, Laird and Ware 1982). Which pairs of
+columns are worth it, a score test of that variance says beforehand (Lin 1997). The sum over all levels is one factor of a product,
+so that the network has it in two nodes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
+from scipy.special import chdtrc
 from torch import Tensor
 
 from splinework.nn.layer import KANLayer
@@ -19,8 +25,21 @@ from splinework.tabular.curves import FittedCurves
 from splinework.tabular.design import DesignMatrix, make_design
 from splinework.tabular.grids import MORE_UNIFORM, quantile_layer
 
+Pair = tuple[tuple[int, ...], tuple[int, ...]]
+"""Two sets of columns of a design matrix, all products of which share one variance."""
+
 MAX_INPUTS = 11
 """Inputs whose products are terms, those of the strongest curves: 55 products, which several classes can afford."""
+MAX_LEVEL_TERMS, MAX_LEVEL_TERMS_CLASSES = 400, 150
+"""Columns of all products with levels of a category, for several classes fewer, as an iteration costs their cube for each."""
+N_BENDS = 3
+"""Bends of a curve that each level may have of its own, the smoothest ones."""
+FALSE_PAIRS, MAX_P_VALUE = 0.5, 0.05
+"""Pairs with a category that a test of noise takes on average, and the largest p-value of one."""
+MIN_WORKING_WEIGHT = 1e-6
+"""Least working weight of a row in the test."""
+MIN_FACTOR = 1e-9
+"""Singular values of a product's coefficients below this share of the largest one are none."""
 
 
 def with_more_terms(
@@ -32,36 +51,107 @@ def with_more_terms(
     owners: Tensor,
     fold: Tensor,
 ) -> tuple[FittedCurves, CrossValidatedCurves, KANLayer]:
-    """The curves of a classification with products, and on more uniform knots, where either predicts held-out labels better.
+    """The curves with products, and of a classification on more uniform knots, where either predicts held-out rows better.
 
-    Of at most `MAX_REFIT_ROWS` rows, whose penalties can be estimated without each fold.
+    Products of levels share a variance. The others are of classifications of at most `MAX_REFIT_ROWS` rows, whose penalties can
+    be estimated without each fold.
 
     Returns:
         The curves, their cross-validation and their layer.
     """
-    if len(fold) > MAX_REFIT_ROWS:
-        return curves, parts, layer  # at penalties that all rows have set, more terms nearly always look better
-    pairs, weights = strong_pairs(curves.design, parts.whole.coefficients, owners), curves.weights
-    if pairs:
-        curves, parts = with_design(curves, parts, curves.design.with_products(pairs, weights), fold)
+    weights, pairs = curves.weights, list[Pair]()
+    free = not curves.task.is_regression and len(fold) <= MAX_REFIT_ROWS  # of many rows more terms nearly always look better
+    if free:
+        pairs = strong_pairs(curves.design, parts.whole.coefficients, owners)
+        if pairs:
+            curves, parts = with_design(curves, parts, curves.design.with_products(pairs, weights), fold)
+            pairs = pairs if curves.design.products else []
+    if found := level_pairs(curves, parts, u, groups, owners):
+        more = curves.design.with_products(found, weights)
+        curves, parts = with_design(curves, parts, more, fold)
+        pairs = pairs + found if curves.design is more else pairs
+    if not free:
+        return curves, parts, layer
     degree = layer.basis.size - layer.basis.resolution
     other = quantile_layer(u, curves.y.shape[1], layer.basis.resolution, degree, MORE_UNIFORM)
     design = make_design(other, u, weights, groups)
-    if curves.design.products:
+    if pairs:
         design = design.with_products(pairs, weights)
-    found, parts = with_design(curves, parts, design, fold)
-    return found, parts, layer if found is curves else other
+    kept, parts = with_design(curves, parts, design, fold)
+    return kept, parts, layer if kept is curves else other
 
 
-def strong_pairs(design: DesignMatrix, coefficients: Tensor, owners: Tensor) -> list[tuple[int, int]]:
-    """The pairs of inputs of different columns among those with the strongest curves, whose products may be terms."""
+def strong_pairs(design: DesignMatrix, coefficients: Tensor, owners: Tensor) -> list[Pair]:
+    """The pairs of lines of different columns among those with the strongest curves, whose products may be terms."""
     curves = torch.stack([design.values[:, span].to(coefficients) @ coefficients[span] for span in design.spans])
     inputs = curves.std(1).sum(1).argsort(descending=True)[:MAX_INPUTS].sort().values.tolist()
-    return [(i, j) for i in inputs for j in inputs if i < j and owners[i] != owners[j]]
+    starts = [span.start for span in design.spans]
+    return [((starts[i],), (starts[j],)) for i in inputs for j in inputs if i < j and owners[i] != owners[j]]
+
+
+def level_pairs(
+    curves: FittedCurves, parts: CrossValidatedCurves, u: Tensor, groups: Sequence[Sequence[int]], owners: Tensor
+) -> list[Pair]:
+    """The categories' indicators with the columns by which what they leave varies more than chance allows.
+
+    The score of a variance is the sum of the levels' squared cross products with the residuals; without one it is, nearly, a
+    multiple of a chi-squared variate (Satterthwaite 1946).
+    """
+    design, y, weights, task = curves.design, curves.y, curves.weights, parts.whole.task
+    outputs, tried = parts.whole.values(design), list[tuple[float, Pair]]()
+    rests = []
+    for j in range(y.shape[1]):
+        target, working = task.working(outputs, y, weights, j, MIN_WORKING_WEIGHT)
+        rest = target - outputs[:, j]
+        noise = 1.0
+        if task.has_dispersion:
+            free = (len(y) - 1 - parts.whole.degrees_of_freedom[j]).clamp_min(1.0)
+            noise = float(working @ rest.square() / free)
+        rests.append((working / noise, rest))
+    for first, second in _candidates(design, u, groups, owners):
+        levels, values = u[:, list(first)], design.values[:, list(second)].to(y)
+        levels = (levels > 0.5 * (levels.amin(0) + levels.amax(0))).to(y)
+        total, mean, spread = 0.0, 0.0, 0.0
+        for working, rest in rests:
+            counts, sums = levels.T @ working, levels.T @ (working[:, None] * values)
+            squares = levels.T @ (working[:, None] * values.square()) - sums.square() / counts[:, None]
+            scale = squares.sum(0).clamp_min(1e-300).rsqrt()  # all columns count alike
+            scores = levels.T @ ((working * rest)[:, None] * values) - sums * ((levels.T @ (working * rest)) / counts)[:, None]
+            total += float((scores * scale).square().sum())
+            each = squares * scale.square()
+            mean, spread = mean + float(each.sum()), spread + float(each.square().sum())
+        chance = float(chdtrc(mean**2 / spread, total * mean / spread))
+        columns = tuple(design.spans[i].start for i in first)
+        tried.append((chance, (columns, second)))
+    allowed = min(MAX_P_VALUE, FALSE_PAIRS / max(len(tried), 1))
+    room, found = MAX_LEVEL_TERMS if y.shape[1] == 1 else MAX_LEVEL_TERMS_CLASSES, list[Pair]()
+    for chance, pair in sorted(tried, key=lambda each: each[0]):
+        width = len(pair[0]) * len(pair[1])
+        if chance <= allowed and width <= room:
+            found.append(pair)
+            room -= width
+    return found
+
+
+def _candidates(
+    design: DesignMatrix, u: Tensor, groups: Sequence[Sequence[int]], owners: Tensor
+) -> Iterator[Pair]:
+    """The levels of each category, as inputs, with the line, the bends or the levels of every other column, as columns."""
+    grouped = {i: tuple(group) for group in groups for i in group}
+    for group in groups:
+        for i, span in enumerate(design.spans[: len(design.lift)]):
+            other = grouped.get(i, (i,))
+            if owners[i] == owners[group[0]] or other[0] != i or (len(other), other) > (len(group), tuple(group)):
+                continue
+            yield tuple(group), tuple(design.spans[k].start for k in other)
+            if span.stop > span.start + 1:
+                yield tuple(group), tuple(range(span.start + 1, min(span.stop, span.start + 1 + N_BENDS)))
 
 
 def nodes_of_products(design: DesignMatrix, coefficients: Tensor, layer: KANLayer, net: KAN) -> HiddenNodes | None:
     """The hidden nodes of all products with a coefficient; None where there are none.
+
+    The products of several columns with one are those of sums of them, as many as their coefficients have singular values.
 
     Args:
         design: The design matrix.
@@ -70,27 +160,36 @@ def nodes_of_products(design: DesignMatrix, coefficients: Tensor, layer: KANLaye
         net: A network of one hidden layer, the grids of whose first layer refine those; the new nodes' edges are like its own.
     """
     count, first, last = len(design.lift), net.kan_layers[0], net.kan_layers[-1]
-    factors = coefficients[[span.start for span in design.spans[count:]]]
-    alive = [k for k in range(len(design.products)) if bool(factors[k].any())]
-    if not alive:
+    bias, factors = coefficients.new_zeros(coefficients.shape[1]), list[tuple[Tensor, Tensor, Tensor]]()
+    for product, span in zip(design.products, design.spans[count:], strict=True):
+        bias -= product.means @ coefficients[span]
+        for column, own in zip(product.second, coefficients[span].unflatten(0, (len(product.second), -1)), strict=True):
+            left, sizes, right = torch.linalg.svd(own, full_matrices=False)
+            for k in range(int((sizes > MIN_FACTOR * sizes[0]).sum())):
+                one, other = coefficients.new_zeros(2, len(design.blocks))
+                one[list(product.first)], other[column] = left[:, k], 1.0
+                factors.append((one, other, sizes[k] * right[k]))
+    if not factors:
         return None
-    rows = design.values[:, [span.start for span in design.spans[:count]]].to(coefficients)
-    lines = finer_curves(layer, torch.stack([lift[:, :1] for lift in design.lift]), first)[:, :, 0]
+    curves = torch.stack([each for one, other, _ in factors for each in (one, other)], dim=1)
+    values = design.times(curves)
+    spreads = values.std(0)
+    finer = finer_curves(layer, design.spline_coefficients(curves / spreads), first)
+    values = values / spreads
     size, intervals = last.basis.size, last.basis.resolution
-    degree, table = size - intervals, lines.new_zeros(count, lines.shape[1] + 1, 2 * len(alive))
+    degree, table = size - intervals, finer.new_zeros(count, finer.shape[1] + 1, 2 * len(factors))
     onward, grids = [], []
-    for at, k in enumerate(alive):
-        i, j, _ = design.products[k]
-        for node, sign in ((2 * at, 1.0), (2 * at + 1, -1.0)):
-            table[i, :-1, node], table[j, :-1, node] = lines[i], sign * lines[j]
-            sums = rows[:, i] + sign * rows[:, j]
+    for k, (_, _, factor) in enumerate(factors):
+        one, other = 2 * k, 2 * k + 1
+        for node, sign in ((one, 1.0), (other, -1.0)):
+            table[:, :-1, node] = finer[:, :, one] + sign * finer[:, :, other]
+            sums = values[:, one] + sign * values[:, other]
             low, high = sums.min(), sums.max()
             width = torch.where(high > low, high - low, torch.ones_like(low)) / intervals
             grid = low + width * torch.arange(-degree, intervals + degree + 1)
             inner = grid[1:-1].unfold(0, degree, 1)  # a spline's coefficient of t² is its polar form at these knots
             parabola = (inner.sum(1).square() - inner.square().sum(1)) / (degree * (degree - 1))
-            edges = 0.25 * sign * parabola[:, None] * factors[k]
+            edges = 0.25 * sign * parabola[:, None] * factor * spreads[one] * spreads[other]
             onward.append(torch.cat([edges, torch.zeros_like(edges[:1])]))
             grids.append(grid)
-    means = torch.tensor([design.products[k].mean for k in alive], dtype=factors.dtype)
-    return HiddenNodes(table, torch.stack(onward), torch.stack(grids), -means @ factors[alive])
+    return HiddenNodes(table, torch.stack(onward), torch.stack(grids), bias)

@@ -25,6 +25,8 @@ DEFENDED_Z_SCORE = 2.0
 """Standard errors by which a column of hidden nodes must matter: with one, every sixth idle column would stay."""
 MAX_IDLE_COST = 0.002
 """Share of the held-out loss that idle columns may cost when their curves go, or hidden nodes no longer see them."""
+MAX_LEVELS_SEEN = 30
+"""Levels of a category that hidden nodes see: each takes as many columns of the ensemble, and of rare ones it learns nothing."""
 MAX_LEVELS_WITHOUT_CURVE = 10
 """Inputs of a category up to which hidden nodes see it though it has no effect of its own; an interaction of more levels would
 take as many columns."""
@@ -107,11 +109,18 @@ def removal_costs(
 
 
 def candidates(curves: CrossValidatedCurves, design: DesignMatrix, columns: Sequence[Sequence[int]]) -> Tensor:
-    """Whether hidden nodes may see an input, `(p,)`: all but those of categories of many levels that have no curves."""
+    """Whether hidden nodes may see an input, `(p,)`: all but those of categories of many levels that have no curves.
+
+    Of all levels of a category they may see the most frequent `MAX_LEVELS_SEEN`.
+    """
     alive = [bool(curves.whole.coefficients[span].any()) for span in design.spans[: len(design.lift)]]
     found = torch.ones(len(alive), dtype=torch.bool)
+    ones = torch.ones(len(design.values), dtype=curves.base.dtype)
+    spreads = design.squares(ones).tolist()
     for inputs in columns:
-        found[list(inputs)] = len(inputs) <= MAX_LEVELS_WITHOUT_CURVE or any(alive[i] for i in inputs)
+        found[list(inputs)] = False
+        if len(inputs) <= MAX_LEVELS_WITHOUT_CURVE or any(alive[i] for i in inputs):
+            found[sorted(inputs, key=lambda i: -spreads[design.spans[i].start])[:MAX_LEVELS_SEEN]] = True
     return found if found.any() else torch.ones_like(found)
 
 
