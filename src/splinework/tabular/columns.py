@@ -25,7 +25,7 @@ from splinework.tabular.tables.names import identifiers
 
 Level = str | float
 
-MIN_LEVEL_ROWS = 5
+MIN_LEVEL_ROWS = 2
 """Distinct rows below which a level is rare; two or more rare levels are joined."""
 MAX_LEVELS = 200
 """Maximum number of levels with an indicator of their own, the most frequent ones; the others are joined."""

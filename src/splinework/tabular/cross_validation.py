@@ -1,7 +1,7 @@
 """The additive part by cross-validation: its fits without each fold, and whether some labels are wrong."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor

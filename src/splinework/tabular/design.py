@@ -66,9 +66,7 @@ class DesignMatrix:
         """Spline coefficients `(I, size, q)` of the curves with these coefficients `(P, q)`."""
         return torch.stack([lift @ coefficients[span] for lift, span in zip(self.lift, self.spans, strict=False)])
 
-    def with_products(
-        self, pairs: Sequence[tuple[Sequence[int], Sequence[int]]], weights: Tensor
-    ) -> DesignMatrix:
+    def with_products(self, pairs: Sequence[tuple[Sequence[int], Sequence[int]]], weights: Tensor) -> DesignMatrix:
         """The design matrix with the products of these pairs of sets of columns besides, each pair a block of its own."""
         parts, blocks, spans, products = [self.values], [self.blocks], list(self.spans), list[Product]()
         for first, second in pairs:

@@ -90,7 +90,7 @@ class InteractionTraining:
         """
         if self.kept is not None:
             return self.on(torch.ones(self.u.shape[1], dtype=torch.bool))
-        seen = candidates(self.parts, design, columns)
+        seen = candidates(self.parts, design, self.u, columns)
         first = self.ensemble
         if first.steps > 2 * SCOUT_STEPS:
             first = replace(first, steps=SCOUT_STEPS, weight_decays=first.weight_decays[:1])

@@ -5,10 +5,10 @@ stops early, is far too timid there. Few coefficients suffice where the columns'
 own: REML says how strong each product is, and held-out rows whether all of them are worth it. A product is two hidden nodes,
 `4 x_i x_j = (x_i + x_j)² - (x_i - x_j)²`, so the network has it exactly between the outermost rows.
 
-Of a category, the levels' indicators times a line, bends or another category's indicators share one variance: the slope, the curve
-or the effect of a level is random about that of all levels (a mixed model with random slopes, Laird and Ware 1982). Which pairs of
-columns are worth it, a score test of that variance says beforehand (Lin 1997). The sum over all levels is one factor of a product,
-so that the network has it in two nodes.
+Of a category, the levels' indicators times a line, bends or another category's indicators share one variance: slopes, curves or
+effects of the levels are random about those of all (a mixed model with random slopes, Laird and Ware 1982). Which columns are
+worth it, a score test of that variance says beforehand (Lin 1997). The sum over all levels is one factor of a product, so that
+the network has it in two nodes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,8 +36,8 @@ N_BENDS = 3
 """Bends of a curve that each level may have of its own, the smoothest ones."""
 FALSE_PAIRS, MAX_P_VALUE = 0.5, 0.05
 """Pairs with a category that a test of noise takes on average, and the largest p-value of one."""
-MIN_WORKING_WEIGHT = 1e-6
-"""Least working weight of a row in the test."""
+MIN_WORKING_WEIGHT, MIN_WITHIN = 1e-6, 1e-6
+"""Least working weight of a row in the test, and least share of a column's squares that lies within levels."""
 MIN_FACTOR = 1e-9
 """Singular values of a product's coefficients below this share of the largest one are none."""
 
@@ -60,7 +60,9 @@ def with_more_terms(
         The curves, their cross-validation and their layer.
     """
     weights, pairs = curves.weights, list[Pair]()
-    free = not curves.task.is_regression and len(fold) <= MAX_REFIT_ROWS  # of many rows more terms nearly always look better
+    free = (
+        not curves.task.is_regression and len(fold) <= MAX_REFIT_ROWS
+    )  # of many rows more terms nearly always look better
     if free:
         pairs = strong_pairs(curves.design, parts.whole.coefficients, owners)
         if pairs:
@@ -111,18 +113,19 @@ def level_pairs(
     for first, second in _candidates(design, u, groups, owners):
         levels, values = u[:, list(first)], design.values[:, list(second)].to(y)
         levels = (levels > 0.5 * (levels.amin(0) + levels.amax(0))).to(y)
-        total, mean, spread = 0.0, 0.0, 0.0
+        score, mean, spread = 0.0, 0.0, 0.0
         for working, rest in rests:
-            counts, sums = levels.T @ working, levels.T @ (working[:, None] * values)
-            squares = levels.T @ (working[:, None] * values.square()) - sums.square() / counts[:, None]
-            scale = squares.sum(0).clamp_min(1e-300).rsqrt()  # all columns count alike
-            scores = levels.T @ ((working * rest)[:, None] * values) - sums * ((levels.T @ (working * rest)) / counts)[:, None]
-            total += float((scores * scale).square().sum())
-            each = squares * scale.square()
-            mean, spread = mean + float(each.sum()), spread + float(each.square().sum())
-        chance = float(chdtrc(mean**2 / spread, total * mean / spread))
-        columns = tuple(design.spans[i].start for i in first)
-        tried.append((chance, (columns, second)))
+            counts = (levels.T @ working)[:, None]
+            sums, squares = levels.T @ (working[:, None] * values), levels.T @ (working[:, None] * values.square())
+            within = (squares - sums.square() / counts) / squares.sum(0)  # about the levels' means; columns count alike
+            moments = (
+                levels.T @ ((working * rest)[:, None] * values) - sums / counts * (levels.T @ (working * rest))[:, None]
+            )
+            score += float((moments.square() / squares.sum(0)).sum())
+            mean, spread = mean + float(within.sum()), spread + float(within.square().sum())
+        if mean > MIN_WITHIN:
+            chance = float(chdtrc(mean**2 / spread, score * mean / spread))
+            tried.append((chance, (tuple(design.spans[i].start for i in first), second)))
     allowed = min(MAX_P_VALUE, FALSE_PAIRS / max(len(tried), 1))
     room, found = MAX_LEVEL_TERMS if y.shape[1] == 1 else MAX_LEVEL_TERMS_CLASSES, list[Pair]()
     for chance, pair in sorted(tried, key=lambda each: each[0]):
@@ -133,9 +136,7 @@ def level_pairs(
     return found
 
 
-def _candidates(
-    design: DesignMatrix, u: Tensor, groups: Sequence[Sequence[int]], owners: Tensor
-) -> Iterator[Pair]:
+def _candidates(design: DesignMatrix, u: Tensor, groups: Sequence[Sequence[int]], owners: Tensor) -> Iterator[Pair]:
     """The levels of each category, as inputs, with the line, the bends or the levels of every other column, as columns."""
     grouped = {i: tuple(group) for group in groups for i in group}
     for group in groups:
