@@ -29,7 +29,7 @@ def test_two_parabolas_are_the_product_exactly(degree: int) -> None:
     plain = make_design(layer, u, weights, ())
     a, b, c = (span.start for span in plain.spans)
     pairs = [((a,), (b,)), ((a,), (c,)), ((b,), (c,)), ((a, b, b + 1), (c, c + 1))]
-    design = plain.with_products(pairs, weights)
+    design = plain.with_products(pairs[:1], weights).with_products(pairs[1:], weights)
     coefficients = torch.randn(design.width, 2, generator=generator, dtype=torch.float64)
     coefficients[design.spans[4]] = 0  # of the second product
     bias = torch.tensor([0.3, -1.0], dtype=torch.float64)

@@ -70,9 +70,14 @@ def of_parts(
     return CrossValidatedCurves(whole, tuple(parts), offsets, held, offsets[held, fold[held]])
 
 
-def cross_validated(curves: FittedCurves, fold: Tensor, members: int) -> CrossValidatedCurves:
-    """The cross-validated additive part, with lapse rates where these predict held-out labels significantly better."""
-    count = len(curves.y)
+def cross_validated(
+    curves: FittedCurves, fold: Tensor, members: int, known: CrossValidatedCurves | None = None
+) -> CrossValidatedCurves:
+    """The cross-validated additive part, with lapse rates where these predict held-out labels significantly better.
+
+    The cross-validation of these curves may be `known`.
+    """
+    count, given = len(curves.y), curves
     if isinstance(curves.task, Classification) and count >= MIN_ROWS:
         if count > MAX_LAPSE_ROWS:
             few, some = curves.thinned(MAX_LAPSE_ROWS)
@@ -81,6 +86,8 @@ def cross_validated(curves: FittedCurves, fold: Tensor, members: int) -> CrossVa
             found = _with_lapses(curves, fold, members)
         if found.task != curves.task:
             curves = found if count <= MAX_LAPSE_ROWS else curves.with_task(found.task, found.whole.penalties)
+    if known is not None and curves is given:
+        return known
     return cross_validate(curves, fold, members, anew=count <= MAX_REFIT_ROWS)
 
 

@@ -68,7 +68,7 @@ class DesignMatrix:
 
     def with_products(self, pairs: Sequence[tuple[Sequence[int], Sequence[int]]], weights: Tensor) -> DesignMatrix:
         """The design matrix with the products of these pairs of sets of columns besides, each pair a block of its own."""
-        parts, blocks, spans, products = [self.values], [self.blocks], list(self.spans), list[Product]()
+        parts, blocks, spans, products = [self.values], [self.blocks], list(self.spans), list(self.products)
         for first, second in pairs:
             columns = (self.values[:, list(second), None] * self.values[:, None, list(first)]).flatten(1)
             means = (weights / weights.sum()) @ columns.to(weights.dtype)

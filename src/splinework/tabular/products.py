@@ -11,7 +11,7 @@ worth it, a score test of that variance says beforehand (Lin 1997). The sum over
 the network has it in two nodes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import torch
 from scipy.special import chdtrc
@@ -20,7 +20,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import HiddenNodes, finer_curves
-from splinework.tabular.cross_validation import MAX_REFIT_ROWS, CrossValidatedCurves, with_design
+from splinework.tabular.cross_validation import MAX_REFIT_ROWS, CrossValidatedCurves, cross_validate, with_design
 from splinework.tabular.curves import FittedCurves
 from splinework.tabular.design import DesignMatrix, make_design
 from splinework.tabular.grids import MORE_UNIFORM, quantile_layer
@@ -42,6 +42,28 @@ MIN_FACTOR = 1e-9
 """Singular values of a product's coefficients below this share of the largest one are none."""
 
 
+def with_level_terms(
+    curves: FittedCurves,
+    u: Tensor,
+    groups: Sequence[Sequence[int]],
+    owners: Tensor,
+    fold: Tensor,
+    members: int,
+) -> tuple[FittedCurves, CrossValidatedCurves | None, CrossValidatedCurves | None]:
+    """The curves with products of levels of categories, where a score test and then held-out rows ask for them.
+
+    Labels count as right: what interacts would be taken for wrong ones else.
+
+    Returns:
+        The curves, their cross-validation, and that of the curves without products; None where no products were tried.
+    """
+    pairs = level_pairs(curves, u, groups, owners)
+    if not pairs:
+        return curves, None, None
+    plain = cross_validate(curves, fold, members, anew=len(fold) <= MAX_REFIT_ROWS)
+    return *with_design(curves, plain, curves.design.with_products(pairs, curves.weights), fold), plain
+
+
 def with_more_terms(
     curves: FittedCurves,
     parts: CrossValidatedCurves,
@@ -51,63 +73,54 @@ def with_more_terms(
     owners: Tensor,
     fold: Tensor,
 ) -> tuple[FittedCurves, CrossValidatedCurves, KANLayer]:
-    """The curves with products, and of a classification on more uniform knots, where either predicts held-out rows better.
+    """The curves of a classification with products, and on more uniform knots, where either predicts held-out labels better.
 
-    Products of levels share a variance. The others are of classifications of at most `MAX_REFIT_ROWS` rows, whose penalties can
-    be estimated without each fold.
+    Of at most `MAX_REFIT_ROWS` rows, whose penalties can be estimated without each fold.
 
     Returns:
         The curves, their cross-validation and their layer.
     """
-    weights, pairs = curves.weights, list[Pair]()
-    free = (
-        not curves.task.is_regression and len(fold) <= MAX_REFIT_ROWS
-    )  # of many rows more terms nearly always look better
-    if free:
-        pairs = strong_pairs(curves.design, parts.whole.coefficients, owners)
-        if pairs:
-            curves, parts = with_design(curves, parts, curves.design.with_products(pairs, weights), fold)
-            pairs = pairs if curves.design.products else []
-    if found := level_pairs(curves, parts, u, groups, owners):
-        more = curves.design.with_products(found, weights)
-        curves, parts = with_design(curves, parts, more, fold)
-        pairs = pairs + found if curves.design is more else pairs
-    if not free:
-        return curves, parts, layer
+    if len(fold) > MAX_REFIT_ROWS:
+        return curves, parts, layer  # at penalties that all rows have set, more terms nearly always look better
+    levels = {i for group in groups for i in group}
+    pairs, weights = strong_pairs(curves.design, parts.whole.coefficients, owners, levels), curves.weights
+    if pairs:
+        curves, parts = with_design(curves, parts, curves.design.with_products(pairs, weights), fold)
     degree = layer.basis.size - layer.basis.resolution
     other = quantile_layer(u, curves.y.shape[1], layer.basis.resolution, degree, MORE_UNIFORM)
     design = make_design(other, u, weights, groups)
-    if pairs:
-        design = design.with_products(pairs, weights)
-    kept, parts = with_design(curves, parts, design, fold)
-    return kept, parts, layer if kept is curves else other
+    design = design.with_products([each[:2] for each in curves.design.products], weights)
+    found, parts = with_design(curves, parts, design, fold)
+    return found, parts, layer if found is curves else other
 
 
-def strong_pairs(design: DesignMatrix, coefficients: Tensor, owners: Tensor) -> list[Pair]:
-    """The pairs of lines of different columns among those with the strongest curves, whose products may be terms."""
-    curves = torch.stack([design.values[:, span].to(coefficients) @ coefficients[span] for span in design.spans])
-    inputs = curves.std(1).sum(1).argsort(descending=True)[:MAX_INPUTS].sort().values.tolist()
+def strong_pairs(
+    design: DesignMatrix, coefficients: Tensor, owners: Tensor, levels: Collection[int] = ()
+) -> list[Pair]:
+    """The pairs of lines of different columns among those with the strongest curves, no levels, whose products may be terms."""
+    spans = design.spans[: len(design.lift)]
+    curves = torch.stack([design.values[:, span].to(coefficients) @ coefficients[span] for span in spans])
+    order = [i for i in curves.std(1).sum(1).argsort(descending=True).tolist() if i not in levels]
+    inputs = sorted(order[:MAX_INPUTS])
     starts = [span.start for span in design.spans]
     return [((starts[i],), (starts[j],)) for i in inputs for j in inputs if i < j and owners[i] != owners[j]]
 
 
-def level_pairs(
-    curves: FittedCurves, parts: CrossValidatedCurves, u: Tensor, groups: Sequence[Sequence[int]], owners: Tensor
-) -> list[Pair]:
+def level_pairs(curves: FittedCurves, u: Tensor, groups: Sequence[Sequence[int]], owners: Tensor) -> list[Pair]:
     """The categories' indicators with the columns by which what they leave varies more than chance allows.
 
     The score of a variance is the sum of the levels' squared cross products with the residuals; without one it is, nearly, a
     multiple of a chi-squared variate (Satterthwaite 1946).
     """
-    design, y, weights, task = curves.design, curves.y, curves.weights, parts.whole.task
-    outputs, tried = parts.whole.values(design), list[tuple[float, Pair]]()
+    design, y, weights, task = curves.design, curves.y, curves.weights, curves.task
+    outputs, tried = curves.whole.values(design), list[tuple[float, Pair]]()
     rests = []
     for j in range(y.shape[1]):
         target, working = task.working(outputs, y, weights, j, MIN_WORKING_WEIGHT)
         rest = target - outputs[:, j]
         noise = 1.0
         if task.has_dispersion:
-            free = (len(y) - 1 - parts.whole.degrees_of_freedom[j]).clamp_min(1.0)
+            free = (len(y) - 1 - curves.whole.degrees_of_freedom[j]).clamp_min(1.0)
             noise = float(working @ rest.square() / free)
         rests.append((working / noise, rest))
     for first, second in _candidates(design, u, groups, owners):

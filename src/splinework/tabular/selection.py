@@ -54,8 +54,9 @@ def without_idle_curves(
 
     A loss within its standard error is not enough: each of several redundant columns could be dropped alone, but not all of them.
     An idle column lowers the loss by chance in every second table, so that all together may cost `MAX_IDLE_COST` of it.
-    The column that matters most stays in any case.
+    The column that matters most stays in any case. Products of columns count like further columns.
     """
+    columns = [*columns, *([i] for i in range(len(design.lift), len(design.spans)))]
     costs, shares = removal_costs(curves, design, y, weights, fold, columns)
     held, task = curves.held, curves.whole.task
     t, w = y[held], weights[held]
