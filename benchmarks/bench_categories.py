@@ -6,7 +6,7 @@ one to three categories of 2 to 80 levels, as frequent as each other or as words
 for each level, a slope in one of the columns for each, or both. Noise is 0.05 to 1 of the spread; a tenth of all cells may be
 missing. The error is the root mean square on 3000 fresh rows, as a share of the spread.
 
-With `--classes` that function, cut into two or three classes as frequent as each other with logistic noise, has to be told: the
+With `--classes` the target is two or three classes, as frequent as each other: that function with logistic noise, cut. The
 error is by how much the log loss that is expected on the fresh rows exceeds that of the true probabilities.
 """
 

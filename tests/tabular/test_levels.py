@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from splinework.tabular import KANRegressor
+from splinework.tabular import KANClassifier, KANRegressor
 
 NOISE = 0.3
 WORSE = {"effects": 1.2, "slopes": 1.5, "both": 1.3, "curves": 2.5, "pairs": 1.2}
@@ -45,3 +45,20 @@ def test_levels_have_effects_slopes_and_curves_of_their_own(kind: str, seed: int
     best = covariance[seen:, :seen] @ np.linalg.solve(known, y[:seen])  # nothing is nearer on average
     error, least = (np.sqrt(np.mean((each - function[seen:]) ** 2)) for each in (found, best))
     assert error < WORSE[kind] * least
+
+
+@pytest.mark.parametrize("kind", ["slopes", "both"])
+def test_classes_know_slopes_of_levels(kind: str) -> None:
+    seen = 700
+    table, function, _ = drawn(kind, 20, 3 * seen, 2)
+    true = 1 / (1 + np.exp(-3 * function))
+    y = np.random.default_rng(102).random(3 * seen) < true
+    found = KANClassifier().fit(table[:seen], y[:seen]).predict_proba(table[seen:])
+    p = true[seen:]
+
+    def excess(q: np.ndarray) -> float:
+        return float(np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))))
+
+    assert excess(found[:, 1]) < 0.12 * excess(
+        np.full(len(p), y[:seen].mean())
+    )  # 0.47 and 0.23 without slopes of their own
