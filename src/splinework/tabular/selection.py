@@ -26,8 +26,8 @@ DEFENDED_Z_SCORE = 2.0
 MAX_IDLE_COST = 0.002
 """Share of the held-out loss that idle columns may cost when their curves go, or hidden nodes no longer see them."""
 MAX_LEVELS_SEEN, MIN_LEVEL_ROWS_SEEN = 30, 5
-"""Levels of a category that hidden nodes see, at most, and rows of one: of rare ones an ensemble, which does not shrink them by
-their number of rows, learns the noise (ames, one fold: 0.128 with all of them, 0.123 without)."""
+"""Levels of a category that hidden nodes see, at most, and rows of one: each takes as many columns of the ensemble, and few rows
+say nothing of what a level does together with other columns (ames, one fold: 0.128 with and without those of fewer rows)."""
 MAX_LEVELS_WITHOUT_CURVE = 10
 """Inputs of a category up to which hidden nodes see it though it has no effect of its own; an interaction of more levels would
 take as many columns."""
