@@ -81,13 +81,13 @@ def test_levels_have_an_input_each_and_gaps_one_more() -> None:
 
 
 def test_an_unknown_level_is_the_mean_of_all() -> None:
-    columns = learned([0, 1, 2, 2], levels=["a", "b", "d"])
-    inputs = encoded(columns, [0, 1, 2, 2])
+    columns = learned([0, 0, 1, 1, 2, 2, 2], levels=["a", "b", "d"])
+    inputs = encoded(columns, [0, 0, 1, 1, 2, 2, 2])
     assert encoded(columns, [UNKNOWN_CODE, NAN]).tolist() == [inputs.mean(0).tolist()] * 2
 
 
 def test_rare_levels_are_joined_and_unknown_ones_are_like_them() -> None:
-    values = [0] * 9 + [1] * 9 + [2, 3, 3]
+    values = [0] * 9 + [1] * 9 + [2, 3]
     columns = learned(values, levels=["a", "b", "d", "e"])
     assert columns.labels == ("c=a", "c=b", "c=(other)")
     assert encoded(columns, [2, 3, UNKNOWN_CODE, 0]).tolist() == [[0, 0, 1], [0, 0, 1], [0, 0, 1], [1, 0, 0]]

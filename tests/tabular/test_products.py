@@ -26,8 +26,10 @@ def test_two_parabolas_are_the_product_exactly(degree: int) -> None:
     layer = quantile_layer(u, 2, 4, degree)
     layer.grid.copy_(layer.grid.float())
     layer.refresh()
-    pairs = [(0, 1), (0, 2), (1, 2)]
-    design = make_design(layer, u, weights, ()).with_products(pairs, weights)
+    plain = make_design(layer, u, weights, ())
+    a, b, c = (span.start for span in plain.spans)
+    pairs = [((a,), (b,)), ((a,), (c,)), ((b,), (c,)), ((a, b, b + 1), (c, c + 1))]
+    design = plain.with_products(pairs[:1], weights).with_products(pairs[1:], weights)
     coefficients = torch.randn(design.width, 2, generator=generator, dtype=torch.float64)
     coefficients[design.spans[4]] = 0  # of the second product
     bias = torch.tensor([0.3, -1.0], dtype=torch.float64)
@@ -35,25 +37,28 @@ def test_two_parabolas_are_the_product_exactly(degree: int) -> None:
     net = wide_network(layer, u, 2, settings, generator)
     nodes = nodes_of_products(design, coefficients, layer, net)
     assert nodes is not None
-    assert len(nodes.last) == 4  # two for each product that is there
+    more = 2 * 2 + 2 * 2 * 2  # two for each product that is there; two outputs have two sums of three columns
+    assert len(nodes.last) == more
     units = Standardisation(*(torch.full((n,), v).double() for n, v in ((3, 0.5), (3, 2.0), (2, -1.0), (2, 3.0))))
     curves = design.spline_coefficients(coefficients)
     model = combined_network(layer, curves, bias, net, [], (), 1.5, settings, units, None, further=nodes)
-    assert model.config.shape == [3, 2 + 4, 2]
+    assert model.config.shape == [3, 2 + more, 2]
     with torch.no_grad():
         found = model(0.5 + 2 * u)
     expected = 3 * 1.5 * (design.times(coefficients) + bias) - 1
     assert float((found - expected).abs().max()) <= 1e-11 * float(expected.abs().max())
-    assert float((weights @ design.values[:, -3:]).abs().max()) < 1e-12  # less their means
+    assert float((weights @ design.values[:, plain.width :]).abs().max()) < 1e-12  # less their means
 
 
 def test_pairs_are_of_different_columns_and_of_the_strongest_curves() -> None:
     u = rows(50, 14)
     design = make_design(quantile_layer(u, 1, 2, 3), u, torch.ones(50, dtype=torch.float64), ())
+    starts = {span.start: i for i, span in enumerate(design.spans)}
     coefficients = torch.zeros(design.width, 1, dtype=torch.float64)
     for i in range(14):
         coefficients[design.spans[i]] = float(i != 2) * (1 + i)
-    pairs = strong_pairs(design, coefficients, torch.tensor([0, 1, 2, 3, *range(4, 12), 12, 12]))
+    found = strong_pairs(design, coefficients, torch.tensor([0, 1, 2, 3, *range(4, 12), 12, 12]))
+    pairs = [(starts[first], starts[second]) for (first,), (second,) in found]
     assert {i for pair in pairs for i in pair} == set(range(3, 14))
     assert (12, 13) not in pairs
     assert len(pairs) == 54
@@ -67,7 +72,7 @@ def test_held_out_labels_say_whether_there_are_products(kind: str) -> None:
     design = make_design(quantile_layer(u, 1, 2, 3), u, weights, ())
     curves = fit_curves(design, y, weights, Binary())
     parts = cross_validated(curves, fold, 3)
-    found, better = with_design(curves, parts, design.with_products([(0, 1)], weights), fold)
+    found, better = with_design(curves, parts, design.with_products([((0,), (design.spans[1].start,))], weights), fold)
     assert bool(found.design.products) == (kind == "product")
     own = better.whole.task.loss(better.base, y).mean()
     assert own < 0.5 * 0.69 if kind == "product" else better is parts

@@ -30,13 +30,12 @@ MAX_PENALTY = 1e10
 """Upper bound of a penalty; the likelihood says the lower one."""
 STEPS_PER_ROUND = 20
 """Steps for several classes between two updates of the penalties, which need no more than roughly right coefficients."""
-NEWTON_STEPS = 8
-"""Newton steps of a likelihood after the row weights have changed."""
 MAX_VARIANCE_ROWS = 20_000
 """Rows from which the variances of the curves are estimated where working weights vary, as in a classification, evenly thinned:
 each iteration needs all cross products anew then. The coefficients are fitted to all rows."""
-MAX_STEPS, STEP_TOLERANCE = 50, 1e-4
-"""Steps of a regression other than least squares, whose mean curvatures converge linearly, and the change that ends them."""
+NEWTON_STEPS, MAX_STEPS, STEP_TOLERANCE = 8, 50, 1e-4
+"""Most steps of a likelihood after the row weights have changed, of classes and of a regression other than least squares, whose
+mean curvatures converge linearly; and the change that ends them."""
 MIN_STEP_LENGTH = 1e-3
 """Step halving ends below this fraction of a Newton step."""
 MIN_FREE_SHARE = 0.01
@@ -217,16 +216,15 @@ class _AdditiveSolver:
             state = replace(state, coefficients=coefficients, bias=bias)
         for j in range(self.y.shape[1]):
             found = self.information(state, j) if together else self.solve(state, j)
+            state.degrees_of_freedom[j] = found.freedom
             noise = None if self.task.has_dispersion else 1.0
             bounds, at = (self.task.min_penalty, MAX_PENALTY), state.coefficients[:, j]
             state.penalties[:, j] = found.updated_penalties(self.design.blocks, *bounds, noise=noise, at=at)
         return state
 
     def information(self, state: AdditiveFit, j: int) -> PenalisedSolution:
-        """The solution of output j's normal equations at its penalties; sets its degrees of freedom."""
-        found = PenalisedSolution.of(self.normal(state, j), state.penalties[:, j].clone())
-        state.degrees_of_freedom[j] = found.freedom
-        return found
+        """The solution of output j's normal equations at its penalties."""
+        return PenalisedSolution.of(self.normal(state, j), state.penalties[:, j].clone())
 
     def solve(self, state: AdditiveFit, j: int) -> PenalisedSolution:
         """Moves output j's coefficients to the solution at its penalties."""
@@ -240,14 +238,13 @@ class _AdditiveSolver:
 
     def settle(self, state: AdditiveFit) -> None:
         """Solves for the coefficients at fixed penalties."""
-        adaptive = self.task.is_regression and not self.task.is_quadratic
-        for _ in range(1 if self.task.is_quadratic else MAX_STEPS if adaptive else NEWTON_STEPS):
+        for _ in range(1 if self.task.is_quadratic else MAX_STEPS if self.task.is_regression else NEWTON_STEPS):
             before = state.coefficients.clone()
-            for j in range(self.y.shape[1]):
-                self.solve(state, j)
+            found = [self.solve(state, j) for j in range(self.y.shape[1])]
             moved = (state.coefficients - before).abs().amax()
-            if adaptive and moved <= STEP_TOLERANCE * state.coefficients.abs().amax():
+            if moved <= STEP_TOLERANCE * state.coefficients.abs().amax():
                 break
+        state.degrees_of_freedom[:] = torch.stack([each.freedom for each in found])
 
     def normal(self, state: AdditiveFit, j: int) -> MixedModelEquations:
         """The normal equations of output j at the present outputs."""

@@ -25,10 +25,12 @@ from splinework.tabular.tables.names import identifiers
 
 Level = str | float
 
-MIN_LEVEL_ROWS = 5
-"""Distinct rows below which a level is rare; two or more rare levels are joined."""
-MAX_LEVELS = 30
-"""Maximum number of levels with an indicator of their own, the most frequent ones; the others are joined."""
+MIN_LEVEL_ROWS = 2
+"""Distinct rows below which a level is rare; two or more rare levels are joined. Effects are shrunk by their number of rows, so
+that more of a level need not be asked for; one row says nothing of others."""
+MAX_LEVELS = 200
+"""Maximum number of levels with an indicator of their own, the most frequent ones; the others are joined, as each takes a column
+of the curves' equations, whose solution costs the cube of these."""
 UNKNOWN_CODE = -1.0
 """The code of a level that the fit has not seen."""
 

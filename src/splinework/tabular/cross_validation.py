@@ -1,7 +1,7 @@
 """The additive part by cross-validation: its fits without each fold, and whether some labels are wrong."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -70,9 +70,14 @@ def of_parts(
     return CrossValidatedCurves(whole, tuple(parts), offsets, held, offsets[held, fold[held]])
 
 
-def cross_validated(curves: FittedCurves, fold: Tensor, members: int) -> CrossValidatedCurves:
-    """The cross-validated additive part, with lapse rates where these predict held-out labels significantly better."""
-    count = len(curves.y)
+def cross_validated(
+    curves: FittedCurves, fold: Tensor, members: int, known: CrossValidatedCurves | None = None
+) -> CrossValidatedCurves:
+    """The cross-validated additive part, with lapse rates where these predict held-out labels significantly better.
+
+    The cross-validation of these curves may be `known`.
+    """
+    count, given = len(curves.y), curves
     if isinstance(curves.task, Classification) and count >= MIN_ROWS:
         if count > MAX_LAPSE_ROWS:
             few, some = curves.thinned(MAX_LAPSE_ROWS)
@@ -81,21 +86,23 @@ def cross_validated(curves: FittedCurves, fold: Tensor, members: int) -> CrossVa
             found = _with_lapses(curves, fold, members)
         if found.task != curves.task:
             curves = found if count <= MAX_LAPSE_ROWS else curves.with_task(found.task, found.whole.penalties)
+    if known is not None and curves is given:
+        return known
     return cross_validate(curves, fold, members, anew=count <= MAX_REFIT_ROWS)
 
 
 def with_design(
     curves: FittedCurves, parts: CrossValidatedCurves, design: DesignMatrix, fold: Tensor
 ) -> tuple[FittedCurves, CrossValidatedCurves]:
-    """The curves of a classification and their cross-validation, on another design matrix where held-out labels ask for it.
+    """The curves and their cross-validation, on another design matrix where held-out rows ask for it.
 
     They do where it predicts them significantly better: at the penalties of all rows, which is cheap, and then with those that
-    are estimated without each fold. Lapse rates stay as they are.
+    are estimated without each fold, where rows are not many. Lapse rates stay as they are.
     """
     task, held = parts.whole.task, parts.held
     y, weights = curves.y[held], curves.weights[held]
-    losses, other = task.loss(parts.base, y), replace(curves, design=design).with_task(task)
-    for anew in (False, True):
+    losses, other = task.loss(parts.base, y), curves.on(design).with_task(task)
+    for anew in (False, True)[: 1 + (len(fold) <= MAX_REFIT_ROWS)]:
         found = cross_validate(other, fold, len(parts.parts), anew=anew)
         if not is_significant(losses - task.loss(found.base, y), weights, MORE_TERMS_Z_SCORE):
             return curves, parts

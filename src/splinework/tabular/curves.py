@@ -46,6 +46,10 @@ class FittedCurves:
         """The likelihood, with its widths fitted, and with lapse rates where these have been estimated."""
         return self.whole.task
 
+    def on(self, design: DesignMatrix) -> FittedCurves:
+        """The same rows with another design matrix, to which the curves are not fitted yet."""
+        return replace(self, design=design, products=None if self.products is None else design.about_mean(self.weights))
+
     def with_task(self, task: Task, start: Tensor | None = None) -> FittedCurves:
         """The curves fitted to all rows with another likelihood; `start` are penalties `(P, q)` to start from."""
         found = _fitted(self.design, self.y, self.weights, task, self.screening, self.products, start)
@@ -70,10 +74,10 @@ class FittedCurves:
         found = []
         for held in parts:
             seen = self.weights * ~held
+            products = self.design.without(self.products, self.weights, held) if self.products else None
             if anew:
-                part = fit_additive(*rows, seen, self.task, start=whole.penalties)
+                part = fit_additive(*rows, seen, self.task, start=whole.penalties, products=products)
             else:
-                products = self.design.without(self.products, self.weights, held) if self.products else None
                 part = refit_additive(whole, *rows, seen, products)
             found.append(self._directed(part, seen))
         return found

@@ -32,11 +32,11 @@ MIN_BEND = 1e-9
 
 
 class Product(NamedTuple):
-    """A column that is the product of two inputs' lines, less its mean."""
+    """The products of every one of some columns with every one of some others, less their means; they share one variance."""
 
-    first: int
-    second: int
-    mean: float
+    first: tuple[int, ...]
+    second: tuple[int, ...]
+    means: Tensor
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class DesignMatrix:
         values: `(n, P)`, in float32 where it is large; use `times`, `moments` and `about_mean` for products in float64.
         blocks: Block number of each column, `(P,)`; the columns of a block share one variance.
         lift: Per input a matrix `(size, m)` from the coefficients of its columns to spline coefficients.
-        spans: Columns of each input, and then of each product.
-        products: Products of two inputs' lines, which have a column each.
+        spans: Columns of each input, and then of each set of products.
+        products: Sets of products of the inputs' columns: of all of a set with one column of the second kind, then the next.
     """
 
     values: Tensor
@@ -66,16 +66,17 @@ class DesignMatrix:
         """Spline coefficients `(I, size, q)` of the curves with these coefficients `(P, q)`."""
         return torch.stack([lift @ coefficients[span] for lift, span in zip(self.lift, self.spans, strict=False)])
 
-    def with_products(self, pairs: Sequence[tuple[int, int]], weights: Tensor) -> DesignMatrix:
-        """The design matrix with the products of these pairs of inputs besides, each a block of its own."""
-        lines = self.values[:, [span.start for span in self.spans]]
-        columns = torch.stack([lines[:, i] * lines[:, j] for i, j in pairs], dim=1)
-        means = (weights / weights.sum()) @ columns.to(weights.dtype)
-        values = torch.cat([self.values, columns - means.to(columns.dtype)], dim=1)
-        blocks = torch.cat([self.blocks, int(self.blocks.max()) + 1 + torch.arange(len(pairs))])
-        spans = self.spans + tuple(slice(k, k + 1) for k in range(self.width, values.shape[1]))
-        products = tuple(Product(i, j, mean) for (i, j), mean in zip(pairs, means.tolist(), strict=True))
-        return DesignMatrix(values, blocks, self.lift, spans, products)
+    def with_products(self, pairs: Sequence[tuple[Sequence[int], Sequence[int]]], weights: Tensor) -> DesignMatrix:
+        """The design matrix with the products of these pairs of sets of columns besides, each pair a block of its own."""
+        parts, blocks, spans, products = [self.values], [self.blocks], list(self.spans), list(self.products)
+        for first, second in pairs:
+            columns = (self.values[:, list(second), None] * self.values[:, None, list(first)]).flatten(1)
+            means = (weights / weights.sum()) @ columns.to(weights.dtype)
+            parts.append(columns - means.to(columns.dtype))
+            blocks.append(torch.full_like(means, int(self.blocks.max()) + len(blocks), dtype=torch.long))
+            spans.append(slice(spans[-1].stop, spans[-1].stop + len(means)))
+            products.append(Product(tuple(first), tuple(second), means))
+        return DesignMatrix(torch.cat(parts, 1), torch.cat(blocks), self.lift, tuple(spans), tuple(products))
 
     def of_inputs(self, inputs: Tensor, straight: Collection[int] = ()) -> tuple[DesignMatrix, Tensor]:
         """The design matrix of the curves of some inputs only, and the places of its columns in this one.
@@ -173,7 +174,8 @@ def row_blocks(rows: int, width: int) -> Iterator[slice]:
 def make_design(layer: KANLayer, u: Tensor, weights: Tensor, groups: Sequence[Sequence[int]]) -> DesignMatrix:
     """The design matrix of every input's curves on the layer's grid.
 
-    An input with two values has one column, its step; inputs of one group (the levels of a category) share one variance.
+    An input with two values has one column, its step. Inputs of one group (the levels of a category) share one variance and one
+    scale, so that a level in few rows, which tell little of it, is shrunk by more.
 
     Args:
         layer: The layer whose grid is used; its coefficients are ignored.
@@ -195,6 +197,11 @@ def make_design(layer: KANLayer, u: Tensor, weights: Tensor, groups: Sequence[Se
         second += weighted.transpose(1, 2) @ rows
     lines = identities(layer) - (share @ u)[:, None]
     spread = torch.sqrt(share @ (u - share @ u) ** 2)[:, None]
+    for members in map(list, groups):
+        reach = u[:, members].amax(0) - u[:, members].amin(0)  # of a level 1 in other units
+        if len(members) > 1 and bool((reach > 0).all()):
+            variances = (spread[members, 0] / reach).square()
+            spread[members, 0] = reach * variances.mean().sqrt()
     lines = torch.where(spread > 0, lines / torch.where(spread > 0, spread, 1.0), 0.0)
     bends = _bends(layer)
     several = many_valued(u).tolist()

@@ -90,7 +90,7 @@ class InteractionTraining:
         """
         if self.kept is not None:
             return self.on(torch.ones(self.u.shape[1], dtype=torch.bool))
-        seen = candidates(self.parts, design, columns)
+        seen = candidates(self.parts, design, self.u, columns)
         first = self.ensemble
         if first.steps > 2 * SCOUT_STEPS:
             first = replace(first, steps=SCOUT_STEPS, weight_decays=first.weight_decays[:1])
@@ -101,7 +101,7 @@ class InteractionTraining:
         losses = permuted_losses(
             found.net, found.groups, shares, self.parts, *rows, columns, first, self.generator, self.given_up
         )
-        living = defended_inputs(*losses, columns, self.u.shape[1])
+        living = defended_inputs(*losses, columns, self.u.shape[1]) & seen
         if living.any() and not torch.equal(living, seen):
             fewer = self.on(living)
             allowed = found.mixture.loss + MAX_IDLE_COST * abs(found.mixture.loss)

@@ -25,6 +25,7 @@ from splinework.tabular.tasks import Classification, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 from splinework.train.additive_network import put_curves
 from splinework.train.between_rows import blending_share, is_significant
+from splinework.train.covariance import Covariance
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples, set_units
 from splinework.train.gaussian_process import GaussianProcess, fit_process, is_refitted
@@ -104,10 +105,13 @@ def latent_network(
         start = mixture.task.constant(rows.t, rows.weights).expand_as(rows.t)
     else:
         start = (curves[0](rows.u).detach() - scaling.y_shift) / scaling.y_scale
+    known: tuple[Covariance, ...] = ()
     for task in dict.fromkeys((mixture.task.of_right_labels(), mixture.task)):
-        estimate = latent_estimate(rows.u, rows.t, rows.weights, task, start, seed=seed, names=names)
-        if estimate is None:
+        how: dict[str, Any] = {"seed": seed, "names": names, "begun": known}
+        estimate = latent_estimate(rows.u, rows.t, rows.weights, task, start, **how)
+        if estimate is None or estimate.teacher is None:
             return None
+        known = estimate.teacher.covariances
         share = _share(estimate.out_of_fold[held], curves[1], t, weights, task)
         blend = share * estimate.out_of_fold[held] + (1 - share) * curves[1]
         judged = stack(blend, (), t, weights, task)
@@ -170,7 +174,15 @@ def _is_behind(judged: Stacking, mixture: Stacking, inputs: int, weights: Tensor
 
 
 def latent_estimate(
-    x: Tensor, y: Tensor, weights: Tensor, task: Task, start: Tensor, *, seed: int, names: Sequence[str] | None = None
+    x: Tensor,
+    y: Tensor,
+    weights: Tensor,
+    task: Task,
+    start: Tensor,
+    *,
+    seed: int,
+    names: Sequence[str] | None = None,
+    begun: Sequence[Covariance] = (),
 ) -> SmoothEstimate | None:
     """The process of the outputs of a likelihood; None of tables that are too small, too long or too wide.
 
@@ -182,13 +194,14 @@ def latent_estimate(
         start: Outputs `(n, q)` to begin with.
         seed: Seed of the sample of rows that hyperparameters are estimated from, and of the network's values.
         names: Names of the inputs.
+        begun: Covariances under a likelihood that is nearly the same, from which the search goes on.
     """
     if not (MIN_ROWS <= len(x) <= MAX_ROWS and x.shape[1] <= MAX_COVARIATES and y.shape[1] <= MAX_OUTPUTS):
         return None
     model = network_for(x.shape[1], y.shape[1], seed, names)
     set_units(model, x, start, always=True)
     u = model.input_scaling(x)
-    mode = _posterior_mode(u, y, weights, task, start, seed)
+    mode = _posterior_mode(u, y, weights, task, start, seed, begun)
     set_units(model, x, mode.outputs, always=True)
     scaling, factor = model.output_scaling, math.pi / 8 if isinstance(task, Classification) else 0.0
     units = zip(mode.processes, scaling.shift.tolist(), scaling.scale.tolist(), strict=True)
@@ -216,25 +229,27 @@ class _Mode:
     weights: Tensor
 
 
-def _posterior_mode(u: Tensor, y: Tensor, weights: Tensor, task: Task, start: Tensor, seed: int) -> _Mode:
+def _posterior_mode(
+    u: Tensor, y: Tensor, weights: Tensor, task: Task, start: Tensor, seed: int, begun: Sequence[Covariance]
+) -> _Mode:
     """The mode, by one output after the other: first with a search for hyperparameters, then to its end at these."""
     count = start.shape[1]
     outputs, known = start.clone(), torch.empty_like(start)
     processes, responses = list[GaussianProcess](), torch.empty_like(start)
+    searched = list[Covariance | None](begun) or [None] * count
 
     def response(j: int) -> tuple[Tensor, Tensor, float | None]:
         responses[:, j], known[:, j] = task.working(outputs, y, weights, j, MIN_SLOPE)
         mean = float(known[:, j].mean())
         return responses[:, j], known[:, j] / mean, None if task.has_dispersion else 1 / mean
 
-    for turn in range(N_SEARCHES):
-        before, processes, last = processes, [], turn == N_SEARCHES - 1
+    for turn in range(bool(begun), N_SEARCHES):
+        processes, last = [], turn == N_SEARCHES - 1
         for j in range(count):
             t, share, noise = response(j)
-            begun = before[j].covariance if before else None
             how: dict[str, Any] = {"seed": seed, "changed": True, "is_last": last}
-            processes.append(fit_process(u, t, weights=share, begun=begun, noise=noise, **how))
-            outputs[:, j] = processes[j](u)
+            processes.append(fit_process(u, t, weights=share, begun=searched[j], noise=noise, **how))
+            searched[j], outputs[:, j] = processes[j].covariance, processes[j](u)
     unseen = responses - torch.stack([process.left_out for process in processes], dim=1)
     kernels, loss = [process.kernel(u) for process in processes], math.inf
     for _ in range(MAX_TURNS):

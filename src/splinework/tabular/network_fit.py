@@ -26,7 +26,7 @@ from splinework.tabular.interactions import Interactions, InteractionTraining
 from splinework.tabular.latent_process import latent_network
 from splinework.tabular.monotone_curves import given_up, half_directed
 from splinework.tabular.one_standard_error import Reference, curves_of, simplest_curves
-from splinework.tabular.products import nodes_of_products, with_more_terms
+from splinework.tabular.products import nodes_of_products, with_level_terms, with_more_terms
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import Screening, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
@@ -112,24 +112,24 @@ class NetworkFit:
             unseen = curves.unseen(self.fold) if self.task.is_regression else None
             return job._additive(layer, curves, curves.whole, 1.0, unseen, loss, log)
         ensemble = ensemble_settings(self.settings, hidden, len(self.t), self.task, self.signs is not None)
-        columns = columns_of(self.owners)
-        parts = cross_validated(curves, self.fold, ensemble.members)
-        judges = self.t, self.weights, self.fold
-        alive = without_idle_curves(parts, design, *judges, columns) if self.screening is None else parts
-        table = design.spline_coefficients(alive.whole.coefficients)
-        plain = additive_network(layer, table, alive.whole.bias, self.scaling, self.names), alive.base
+        columns, rows, known, alone = columns_of(self.owners), (self.u, self.groups, self.owners, self.fold), None, None
+        free = self.settings.is_auto() and self.signs is None and self.screening is None
+        if free:
+            curves, known, alone = with_level_terms(curves, *rows, ensemble.members)
+        parts, judges = cross_validated(curves, self.fold, ensemble.members, known), (self.t, self.weights, self.fold)
+        alone, classes = alone or parts, free and not self.task.is_regression
+        alone = without_idle_curves(alone, design, *judges, columns) if classes else alone
+        table = design.spline_coefficients(alone.whole.coefficients)
+        plain = additive_network(layer, table, alone.whole.bias, self.scaling, self.names), alone.base
+        if classes:
+            curves, parts, layer = with_more_terms(curves, parts, layer, *rows)
+        design = curves.design
         if self.screening is None:
-            if self.settings.is_auto() and self.signs is None and not self.task.is_regression:
-                rows = self.u, self.groups, self.owners, self.fold
-                curves, parts, layer = with_more_terms(curves, parts, layer, *rows)
-                design = curves.design
-            single = [[i] for i in range(len(design.lift), len(design.spans))]
-            parts = without_idle_curves(parts, design, *judges, [*columns, *single])
+            parts = without_idle_curves(parts, design, *judges, columns)
         job = replace(job, task=parts.whole.task)
         kept = None if self.screening is None else self.screening.kept
-        settings = job.settings
         lost = None if self.signs is None else given_up(parts.parts, design, self.signs)
-        how = settings, ensemble, layer, parts, self.fold, self.generator, log, kept, self.signs, lost
+        how = self.settings, ensemble, layer, parts, self.fold, self.generator, log, kept, self.signs, lost
         training = InteractionTraining(self.u, self.t, self.weights, job.task, *how)
         found = training.run(design, columns)
         smooth = job._smooth(parts.held, found.mixture, plain, log)
@@ -137,7 +137,7 @@ class NetworkFit:
         if self.screening is not None:
             return best
         constant = job._constant_if_as_good(curves, parts, layer, best, log)
-        if constant is not None or settings.prefer == "accuracy":
+        if constant is not None or self.settings.prefer == "accuracy":
             return constant or best
         return job._simplest(curves, layer, training, smooth, found.mixture.losses, log) or best
 

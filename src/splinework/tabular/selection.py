@@ -12,7 +12,7 @@ from torch import Tensor
 from splinework.nn.network import KAN
 from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.cross_validation import CrossValidatedCurves, of_parts
-from splinework.tabular.design import DesignMatrix
+from splinework.tabular.design import DesignMatrix, many_valued
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, correction_of
 from splinework.train.between_rows import is_significant
 
@@ -25,6 +25,9 @@ DEFENDED_Z_SCORE = 2.0
 """Standard errors by which a column of hidden nodes must matter: with one, every sixth idle column would stay."""
 MAX_IDLE_COST = 0.002
 """Share of the held-out loss that idle columns may cost when their curves go, or hidden nodes no longer see them."""
+MAX_LEVELS_SEEN, MIN_LEVEL_ROWS_SEEN = 30, 5
+"""Levels of a category that hidden nodes see, at most, and rows of one: each takes as many columns of the ensemble, and few rows
+say nothing of what a level does together with other columns (ames, one fold: 0.128 with and without those of fewer rows)."""
 MAX_LEVELS_WITHOUT_CURVE = 10
 """Inputs of a category up to which hidden nodes see it though it has no effect of its own; an interaction of more levels would
 take as many columns."""
@@ -51,8 +54,9 @@ def without_idle_curves(
 
     A loss within its standard error is not enough: each of several redundant columns could be dropped alone, but not all of them.
     An idle column lowers the loss by chance in every second table, so that all together may cost `MAX_IDLE_COST` of it.
-    The column that matters most stays in any case.
+    The column that matters most stays in any case. Products of columns count like further columns.
     """
+    columns = [*columns, *([i] for i in range(len(design.lift), len(design.spans)))]
     costs, shares = removal_costs(curves, design, y, weights, fold, columns)
     held, task = curves.held, curves.whole.task
     t, w = y[held], weights[held]
@@ -106,12 +110,20 @@ def removal_costs(
     return [float(w @ (task.loss(curves.base - each, t) - losses)) for each in shares], shares
 
 
-def candidates(curves: CrossValidatedCurves, design: DesignMatrix, columns: Sequence[Sequence[int]]) -> Tensor:
-    """Whether hidden nodes may see an input, `(p,)`: all but those of categories of many levels that have no curves."""
+def candidates(
+    curves: CrossValidatedCurves, design: DesignMatrix, u: Tensor, columns: Sequence[Sequence[int]]
+) -> Tensor:
+    """Whether hidden nodes may see an input of `u (n, p)`, `(p,)`: no categories of many levels that have no curves.
+
+    Of all levels of a category they may see the most frequent `MAX_LEVELS_SEEN`, and none of few rows.
+    """
     alive = [bool(curves.whole.coefficients[span].any()) for span in design.spans[: len(design.lift)]]
-    found = torch.ones(len(alive), dtype=torch.bool)
+    rows = torch.where(many_valued(u), len(u), (u == u.amax(0)).sum(0)).tolist()
+    found = torch.zeros(len(alive), dtype=torch.bool)
     for inputs in columns:
-        found[list(inputs)] = len(inputs) <= MAX_LEVELS_WITHOUT_CURVE or any(alive[i] for i in inputs)
+        if len(inputs) <= MAX_LEVELS_WITHOUT_CURVE or any(alive[i] for i in inputs):
+            often = [i for i in inputs if len(inputs) == 1 or rows[i] >= MIN_LEVEL_ROWS_SEEN]
+            found[sorted(often, key=lambda i: -rows[i])[:MAX_LEVELS_SEEN]] = True
     return found if found.any() else torch.ones_like(found)
 
 

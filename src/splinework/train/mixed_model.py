@@ -8,6 +8,7 @@ Fasiolo 2017). A block that is not needed gets a large λ and vanishes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -54,19 +55,15 @@ class PenalisedSolution:
         equations: The normal equations.
         penalties: The penalties.
         coefficients: `(P,)`.
-        freedom: Effective parameters, the mean not among them.
         scale: Factors of rows and columns that give the penalised matrix a diagonal of ones, where rounding costs least, `(P,)`.
         factor: The Cholesky factor of the scaled matrix.
-        variances: Diagonal of the inverse of the penalised matrix, `(P,)`.
     """
 
     equations: MixedModelEquations
     penalties: Tensor
     coefficients: Tensor
-    freedom: Tensor
     scale: Tensor
     factor: Tensor
-    variances: Tensor
 
     @classmethod
     def of(cls, equations: MixedModelEquations, penalties: Tensor) -> PenalisedSolution:
@@ -75,9 +72,19 @@ class PenalisedSolution:
         matrix = equations.gram * scale[:, None] * scale
         matrix.diagonal().add_(scale.square() * penalties)
         factor = cholesky_factor(matrix)
-        variances = torch.cholesky_inverse(factor).diagonal() * scale.square()
         found = scale * torch.cholesky_solve((scale * equations.moments)[:, None], factor)[:, 0]
-        return cls(equations, penalties, found, (1 - penalties * variances).sum(), scale, factor, variances)
+        return cls(equations, penalties, found, scale, factor)
+
+    @cached_property
+    def variances(self) -> Tensor:
+        """The diagonal of the inverse of the penalised matrix, `(P,)`, which takes twice as long as the solution."""
+        found: Tensor = torch.cholesky_inverse(self.factor).diagonal() * self.scale.square()
+        return found
+
+    @cached_property
+    def freedom(self) -> Tensor:
+        """Effective parameters, the mean not among them."""
+        return (1 - self.penalties * self.variances).sum()
 
     @property
     def root(self) -> Tensor:
