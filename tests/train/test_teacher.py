@@ -11,6 +11,7 @@ import torch
 import splinework as sw
 from splinework.data import SpecialSet
 from splinework.train import Roughness, fitting
+from splinework.train import exchange as exchanging
 from splinework.train import teacher as teaching
 from splinework.train.between_rows import (
     new_points,
@@ -18,13 +19,14 @@ from splinework.train.between_rows import (
 )
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
+from splinework.train.exchange import exchange
 from splinework.train.fitting import prepare
 from splinework.train.gaussian_process import fit_process
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
 from splinework.train.process_teacher import ProcessTeacher
 from splinework.train.run import TrainingRun
-from splinework.train.teacher import _exchange, finish, is_teachable, teach
+from splinework.train.teacher import finish, is_teachable, teach
 from splinework.train.uncertainty import _typical_size
 from tests.contracts.cases import relative_distance
 
@@ -227,10 +229,10 @@ def test_what_is_won_beyond_the_rows_is_not_paid_for_between_them(monkeypatch):
         return first.unit_forward(at).detach() + 0.01
 
     monkeypatch.setattr(run, "advance", spoil)
-    monkeypatch.setattr(teaching, "MAX_RATIO", 0.0)
+    monkeypatch.setattr(exchanging, "MAX_RATIO", 0.0)
     monkeypatch.setattr(ProcessTeacher, "__call__", nearly)
     points = new_points(u, 200, 0)
-    _exchange(run, replace(objective.on(first), u=points, t=nearly(None, points)), plan, u, teacher, 0)
+    exchange(run, replace(objective.on(first), u=points, t=nearly(None, points)), plan, u, teacher, 0)
     assert met == [True]
     assert torch.equal(run.best.unit_forward(points), first.unit_forward(points))
 
@@ -242,7 +244,7 @@ def test_all_rows_teach_without_the_curves_that_most_of_them_had_no_use_for(monk
     run.best, asked = objective.model, []
     monkeypatch.setattr(teaching, "estimated_curves", asked.append)
     monkeypatch.setattr(teaching, "N_FINAL_STEPS", 1)
-    monkeypatch.setattr(teaching, "N_EXCHANGES", 0)
+    monkeypatch.setattr(exchanging, "N_EXCHANGES", 0)
     finish(run, objective, plan, 0, teacher)
     assert not asked
     finish(run, objective, plan, 0, replace(teacher, curves=lambda at: 0 * at[:, :1]))
@@ -259,3 +261,47 @@ def test_a_refit_thatgoes_astray_at_one_row_counts_as_three_deviations(count, as
     assert own < three <= far <= 1.05 * three
     assert relative_distance(_typical_size(7 * scores), 7 * _typical_size(scores)) <= 1e-9
     assert _typical_size(torch.zeros(count, 2)).tolist() == [0.0, 0.0]
+
+
+def corners(count, seed):
+    """Rows of two columns that go together, of which few lie in the corners between them, and a smooth function of both."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1, 1, (count, 1)) + 0.15 * rng.normal(size=(count, 3))
+    return x, np.exp(0.7 * x[:, 0] * x[:, 1]) + np.sin(2 * x[:, 2])
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(each, marks=pytest.mark.slow) for each in (1, 2))])
+def test_a_network_that_rows_have_taught_is_kept_near_a_process_where_there_are_none(seed, monkeypatch):
+    x, y = corners(150, seed)
+    new, truth = corners(2000, seed + 100)
+
+    def error():
+        model = sw.KAN([3, 7, 1], generator=torch.Generator().manual_seed(0))
+        result = sw.fit(model, x, y, progress=False, seed=seed, starts=2)
+        off = result.model(torch.from_numpy(new)).detach().numpy()[:, 0] - truth
+        return float(np.sqrt(np.mean(off**2))), result
+
+    monkeypatch.setattr(teaching, "prefers", lambda *given, **known: True)  # whatever else a process may teach
+    near, result = error()
+    assert any("keep the network near" in each.text for each in result.history.decisions)
+    monkeypatch.setattr(exchanging, "N_EXCHANGES", 0)
+    astray, _ = error()
+    assert near < 0.5 * astray
+
+
+def test_a_process_counts_beside_rows_in_proportion_to_what_it_knows_and_predicts():
+    u = torch.rand(60, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2 - 1
+    teacher = ProcessTeacher.of(Samples(u, torch.sin(3 * u), None), 0)
+    deviations, shares = torch.logspace(-6, 3, 30, dtype=torch.float64)[:, None], []
+    for wrong in (0.0, 0.5):
+        run, objective, _ = lesson(u, torch.sin(3 * u) + wrong, 0)
+        run.best, run.held_out = objective.model, objective
+        around = exchanging._Surroundings.beside_rows(run, objective, teacher, 0)
+        weights = around.certainty(deviations)
+        less = weights < 1
+        torch.testing.assert_close(weights[less], around.variance / deviations[less, 0].square())
+        assert bool(less.any())
+        assert bool((weights[~less] == 1).all())
+        shares.append(around.variance / objective.loss_value())
+    assert shares[0] <= 1 + 1e-12
+    assert shares[1] < 1e-3 * shares[0]  # it is wrong of rows that are held out

@@ -53,6 +53,7 @@ class Covariance:
         inputs: Number of inputs.
         additive: Whether there is a curve per input.
         noise_is_known: Whether the noise is given, and not to be estimated.
+        rows: Number of rows that the values were estimated from.
     """
 
     family: Family
@@ -60,6 +61,7 @@ class Covariance:
     inputs: int
     additive: bool = False
     noise_is_known: bool = False
+    rows: int = 0
 
     @property
     def noise(self) -> float:
