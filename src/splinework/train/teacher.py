@@ -125,7 +125,7 @@ def run_taught_stages(
     assert judge is None or isinstance(judge, DataObjective)
     process, fresh = learned.process, new_points(objective.u, N_COMPARED_POINTS, seed)
     suffices = process is None or not is_significant(
-        (curves.left_out.square().cpu() - process.left_out.square()).mean(1)
+        (curves.left_out.square().cpu() - process.left_out.square()).mean(1) - _misfit(run.best, process, fresh)
     )
     if judge is not None:
         suffices = suffices and not prefers(run.best, curves, judge, fresh, clearly=True)
@@ -213,6 +213,12 @@ def _run_process_stages(
     run.best_penalties = penalties
     run.history.decide("teacher", f"{sentence}; it stays so, as held-out rows do not ask for another")
     return Learned("process", teacher)
+
+
+@torch.no_grad()
+def _misfit(model: KAN, teacher: ProcessTeacher, points: Tensor) -> float:
+    """Mean square by which a network differs from a process: of a blend of curves that it cannot be, it learns next to nothing."""
+    return float((model.unit_forward(points) - teacher(points)).square().mean())
 
 
 def _is_far_behind(teacher: ProcessTeacher, error: float, judge: DataObjective) -> bool:
