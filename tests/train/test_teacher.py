@@ -13,6 +13,7 @@ from splinework.data import SpecialSet
 from splinework.train import Roughness, fitting
 from splinework.train import exchange as exchanging
 from splinework.train import teacher as teaching
+from splinework.train.additive_network import shows_nothing
 from splinework.train.between_rows import (
     new_points,
     outer_points,
@@ -26,7 +27,7 @@ from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
 from splinework.train.process_teacher import ProcessTeacher
 from splinework.train.run import TrainingRun
-from splinework.train.teacher import finish, is_teachable, teach
+from splinework.train.teacher import Learned, finish, is_teachable, teach
 from splinework.train.uncertainty import _typical_size
 from tests.contracts.cases import relative_distance
 
@@ -242,12 +243,12 @@ def test_all_rows_teach_without_the_curves_that_most_of_them_had_no_use_for(monk
     teacher = ProcessTeacher.of(Samples(u, u[:, :1] * u[:, 1:], None), 0)
     run, objective, plan = lesson(u, teacher(u), 0)
     run.best, asked = objective.model, []
-    monkeypatch.setattr(teaching, "estimated_curves", asked.append)
+    monkeypatch.setattr(teaching, "estimated_curves", lambda *given: asked.append(given))
     monkeypatch.setattr(teaching, "N_FINAL_STEPS", 1)
     monkeypatch.setattr(exchanging, "N_EXCHANGES", 0)
-    finish(run, objective, plan, 0, teacher)
+    finish(run, objective, plan, 0, Learned("process", teacher))
     assert not asked
-    finish(run, objective, plan, 0, replace(teacher, curves=lambda at: 0 * at[:, :1]))
+    finish(run, objective, plan, 0, Learned("process", replace(teacher, curves=lambda at: 0 * at[:, :1])))
     assert asked
 
 
@@ -305,3 +306,29 @@ def test_a_process_counts_beside_rows_in_proportion_to_what_it_knows_and_predict
         shares.append(around.variance / objective.loss_value())
     assert shares[0] <= 1 + 1e-12
     assert shares[1] < 1e-3 * shares[0]  # it is wrong of rows that are held out
+
+
+@pytest.mark.parametrize("seed", [0, 3, *(pytest.param(each, marks=pytest.mark.slow) for each in (1, 2, 4, 5))])
+def test_a_fit_of_rows_that_show_nothing_is_their_mean_or_hardly_worse(seed):
+    rng = np.random.default_rng(seed)
+    x, y, new = rng.uniform(-1, 1, (45, 4)), rng.normal(size=45), torch.from_numpy(rng.uniform(-1, 1, (2000, 4)))
+    result = sw.fit(sw.KAN([4, 9, 1]), x, y, progress=False)
+    predicted = result.model(new).detach()
+    ratio = math.sqrt(
+        (1 + float(predicted.square().mean())) / (1 + y.mean() ** 2)
+    )  # of errors of new rows of the same kind
+    assert ratio < 1.05
+    if any("the mean" in each.text for each in result.history.decisions):
+        assert bool((predicted - y.mean()).abs().max() < 1e-12)
+
+
+def test_an_estimate_shows_nothing_where_left_out_rows_are_predicted_no_better_than_by_the_mean_of_the_others():
+    t = torch.randn(30, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for weights in (None, torch.linspace(0.5, 1.5, 30, dtype=torch.float64)):
+        objective = DataObjective(
+            sw.KAN([2, 2, 1], dtype=torch.float64), u=torch.zeros(30, 2).double(), t=t, weights=weights
+        )
+        w = torch.ones(30).double() if weights is None else weights
+        others = torch.stack([(w @ t[:, 0] - w[k] * t[k, 0]) / (w.sum() - w[k]) for k in range(30)])[:, None]
+        assert shows_nothing((1 + 1e-12) * (t - others), objective)
+        assert not shows_nothing((1 - 1e-9) * (t - others), objective)

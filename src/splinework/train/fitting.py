@@ -239,22 +239,21 @@ def _take_all_steps(
                 run.held_out = None
             fit_linear(run, objective, plan, seed)
             return objective, None, True
+        # A stream keeps its held-out rows for itself: they are few of many, and each step would be one more pass.
+        polishes = rows.held_out is not None and rows.held_out_automatically and plan.method.second_order
         if isinstance(objective, DataObjective) and is_teachable(objective, plan, options):
-            learned = run_taught_stages(run, objective, plan, seed, rows.covariances)
+            learned = run_taught_stages(run, objective, plan, seed, rows.covariances, last=not polishes)
         else:
             run_stages(run, objective, plan)
-        # A stream keeps its held-out rows for itself: they are few of many, and each step would be one more pass.
-        polishes = isinstance(objective, DataObjective) and plan.method.second_order and rows.held_out_automatically
-        if rows.held_out is not None and polishes and not run.over:
+        if isinstance(objective, DataObjective) and polishes and not run.over:
             judge, held_out = copy.deepcopy(run.best), run.held_out
             assert judge is not None
             assert held_out is not None
             everything = rows.together
-            assert isinstance(objective, DataObjective)
             whole = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
             final = whole
             if learned.source != "rows":
-                finish(run, whole, plan, seed, learned.process)
+                finish(run, whole, plan, seed, learned)
             elif not polish(run, learned.beside(whole), plan) or polish_strays(
                 run, objective.on(judge), held_out, seed
             ):

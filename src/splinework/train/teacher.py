@@ -15,7 +15,15 @@ import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
-from splinework.train.additive_network import estimated_curves, leaves_nothing, rows_of, take_curves
+from splinework.train.additive import SumOfCurves
+from splinework.train.additive_network import (
+    estimated_curves,
+    leaves_nothing,
+    rows_of,
+    shows_nothing,
+    take_constant,
+    take_curves,
+)
 from splinework.train.between_rows import (
     N_COMPARED_POINTS,
     draw_points,
@@ -88,14 +96,16 @@ class Learned:
     """The source of what a network has learned.
 
     Attributes:
-        source: `curves`, a Gaussian `process` or the `rows`.
+        source: `curves`, a Gaussian `process`, the `rows`, or no more than their `mean`.
         process: The process, where there is one.
         points: Points of the process beside the rows, where there are some.
+        curves: The curves, where these are the source.
     """
 
-    source: Literal["curves", "process", "rows"]
+    source: Literal["curves", "process", "rows", "mean"]
     process: ProcessTeacher | None = None
     points: Samples | None = None
+    curves: SumOfCurves | None = None
 
     def beside(self, objective: DataObjective) -> DataObjective:
         """The objective with these points, if any."""
@@ -103,24 +113,52 @@ class Learned:
 
 
 def run_taught_stages(
-    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int, begun: Sequence[Covariance] = ()
+    run: TrainingRun,
+    objective: DataObjective,
+    plan: TrainingPlan,
+    seed: int,
+    begun: Sequence[Covariance] = (),
+    *,
+    last: bool = True,
 ) -> Learned:
     """Runs the stages of a fit that may have a teacher; the run keeps the best state.
 
     A sum of curves is the simplest network of all: it stays unless held-out rows clearly prefer another one.
-    The search for the process goes on from the covariances `begun`, where there are some.
+    The search for the process goes on from the covariances `begun`, where there are some. Curves do not grow unless these are
+    the `last` stages.
 
     Returns:
         What the best state has learned from.
     """
-    judge, curves = run.held_out, estimated_curves(objective)
+    curves = estimated_curves(objective)
     if curves is not None and leaves_nothing(curves, objective):
-        take_curves(run, objective, plan, curves)
+        take_curves(run, objective, plan, curves, grows=last)
         run.history.decide("teacher", "a sum of curves leaves nothing to explain")
-        return Learned("curves")
+        return Learned("curves", curves=curves)
     learned = _run_process_stages(run, objective, plan, seed, curves, begun)
     if curves is None or run.over or _is_exact(run, objective):
         return learned
+    learned = _curves_or(learned, run, objective, plan, seed, curves, last=last)
+    estimate = learned.process if learned.curves is None else learned.curves
+    if learned.source != "rows" and estimate is not None and shows_nothing(estimate.left_out, objective):
+        take_constant(run, objective)
+        run.history.decide("teacher", "the mean: nothing predicts rows better that it has not seen")
+        return Learned("mean")
+    return learned
+
+
+def _curves_or(
+    learned: Learned,
+    run: TrainingRun,
+    objective: DataObjective,
+    plan: TrainingPlan,
+    seed: int,
+    curves: SumOfCurves,
+    *,
+    last: bool,
+) -> Learned:
+    """The curves in place of what a network has learned, unless rows that neither has seen clearly ask for more."""
+    judge = run.held_out
     assert run.best is not None
     assert judge is None or isinstance(judge, DataObjective)
     process, fresh = learned.process, new_points(objective.u, N_COMPARED_POINTS, seed)
@@ -131,9 +169,9 @@ def run_taught_stages(
         suffices = suffices and not prefers(run.best, curves, judge, fresh, clearly=True)
     if not (suffices and (judge is not None or process is not None)):
         return learned
-    take_curves(run, objective, plan, curves)
+    take_curves(run, objective, plan, curves, grows=last)
     run.history.decide("teacher", "a sum of curves, one per input: held-out rows do not ask for more")
-    return Learned("curves")
+    return Learned("curves", curves=curves)
 
 
 def _run_process_stages(
@@ -217,7 +255,7 @@ def _run_process_stages(
 
 @torch.no_grad()
 def _misfit(model: KAN, teacher: ProcessTeacher, points: Tensor) -> float:
-    """Mean square by which a network differs from a process: of a blend of curves that it cannot be, it learns next to nothing."""
+    """Mean square by which a network differs from a process: of a blend with curves that it cannot be it learns nothing."""
     return float((model.unit_forward(points) - teacher(points)).square().mean())
 
 
@@ -261,20 +299,23 @@ def teach(
     return run.best, f"{len(points)} points of {teacher} taught the network, which differs by {100 * misfit:.2g} %"
 
 
-def finish(
-    run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed: int, teacher: ProcessTeacher | None
-) -> None:
+def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed: int, learned: Learned) -> None:
     """The last steps of a network that learned from a process, or from curves: that learns from all rows, and it from that."""
     assert run.best is not None
+    teacher = learned.process
+    if learned.source == "mean":
+        run.held_out = None
+        return take_constant(run, everything)
     if teacher is None:
-        run.held_out, curves = None, estimated_curves(everything)
+        run.held_out, curves = None, estimated_curves(everything, learned.curves)
         assert curves is not None
         take_curves(run, everything, plan, curves)
         return
     from splinework.train.exchange import exchange  # loaded by the first network that is taught
 
     everything, penalties = everything.on(copy.deepcopy(run.best)), run.best_penalties
-    curves = None if teacher.curves is None else estimated_curves(everything)
+    known = teacher.curves if isinstance(teacher.curves, SumOfCurves) else None
+    curves = None if teacher.curves is None else estimated_curves(everything, known)
     knowing = ProcessTeacher.of(rows_of(everything), seed, curves, teacher.covariances)
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
