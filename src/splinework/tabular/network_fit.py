@@ -85,16 +85,10 @@ class NetworkFit:
             model = constant_network((self.names or ["x1"])[:1], bias.numpy())
             return TrainedNetwork(model, found.loss, 1, log.history, kept=kept)
         place = {i: at for at, i in enumerate(kept)}
-        own = replace(
-            self,
-            raw_x=self.raw_x[:, found.inputs],
-            u=self.u[:, found.inputs],
-            scaling=self.scaling.of_inputs(found.inputs),
-            groups=[[place[i] for i in group if i in place] for group in self.groups],
-            owners=self.owners[found.inputs],
-            names=[self.names[i] for i in kept] if self.names else None,
-            screening=found,
-        )
+        at, names = found.inputs, [self.names[i] for i in kept] if self.names else None
+        groups = [[place[i] for i in group if i in place] for group in self.groups]
+        rows: dict[str, Any] = {"raw_x": self.raw_x[:, at], "u": self.u[:, at], "scaling": self.scaling.of_inputs(at)}
+        own = replace(self, **rows, groups=groups, owners=self.owners[at], names=names, screening=found)
         result = own.run(log)
         return replace(result, kept=kept if result.kept is None else tuple(kept[i] for i in result.kept))
 
@@ -134,15 +128,21 @@ class NetworkFit:
         best = smooth or job._merged(curves, parts, layer, ensemble, found, log)
         if self.screening is not None:
             return best
-        constant = job._constant_if_as_good(curves, parts, layer, best, log)
+        allowance = 1.0 if smooth else found.mixture.allowance()
+        constant = job._constant_if_as_good((curves, parts, layer), best, allowance, log)
         if constant is not None or settings.prefer == "accuracy":
             return constant or best
         return job._simplest(curves, layer, training, smooth, found.mixture.losses, log) or best
 
     def _constant_if_as_good(
-        self, curves: FittedCurves, parts: CrossValidatedCurves, layer: KANLayer, best: TrainedNetwork, log: TrainingLog
+        self,
+        how: tuple[FittedCurves, CrossValidatedCurves, KANLayer],
+        best: TrainedNetwork,
+        allowance: float,
+        log: TrainingLog,
     ) -> TrainedNetwork | None:
-        """The constant, where a regression does not predict held-out rows better by more than a standard error; else None."""
+        """The constant, where held-out losses, with an allowance for what they have chosen, are hardly less; else None."""
+        curves, parts, layer = how
         if not self.task.is_regression or best.out_of_fold is None or self.settings.hidden != "auto":
             return None
         held = parts.held[~torch.isnan(best.out_of_fold[parts.held, 0])]
@@ -150,7 +150,7 @@ class NetworkFit:
         base = found.offsets[held, self.fold[held]]
         unseen = (best.out_of_fold[held] - self.scaling.y_shift) / self.scaling.y_scale
         losses, weights = self.task.loss(base, self.t[held]), self.weights[held]
-        if is_significant(losses - self.task.loss(unseen, self.t[held]), weights):
+        if is_significant(losses - allowance * self.task.loss(unseen, self.t[held]), weights):
             return None
         loss = float(weights @ losses / weights.sum())
         return self._additive(layer, curves, found.whole, 1.0, self._unseen(held, base), loss, log)
