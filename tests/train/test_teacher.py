@@ -13,7 +13,7 @@ from splinework.data import SpecialSet
 from splinework.train import Roughness, fitting
 from splinework.train import exchange as exchanging
 from splinework.train import teacher as teaching
-from splinework.train.additive_network import estimated_curves, put_curves, shows_nothing
+from splinework.train.additive_network import N_CHOICES, estimated_curves, put_curves, shows_nothing
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
 from splinework.train.fitting import prepare
@@ -231,8 +231,9 @@ def test_an_estimate_shows_nothing_where_left_out_rows_are_predicted_no_better_t
         )
         w = torch.ones(30).double() if weights is None else weights
         others = torch.stack([(w @ t[:, 0] - w[k] * t[k, 0]) / (w.sum() - w[k]) for k in range(30)])[:, None]
-        assert shows_nothing((1 + 1e-12) * (t - others), objective)
-        assert not shows_nothing((1 - 1e-9) * (t - others), objective)
+        size = math.sqrt((30 - N_CHOICES) / (30 + N_CHOICES))  # of what left-out rows promise, beside what they keep
+        assert shows_nothing((1 + 1e-9) * size * (t - others), objective)
+        assert not shows_nothing((1 - 1e-9) * size * (t - others), objective)
 
 
 def test_curves_are_compared_with_what_a_network_has_learned_of_a_process():

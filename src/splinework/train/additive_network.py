@@ -28,6 +28,8 @@ N_STRENGTHS = 301
 """Strengths of a penalty that are compared, ten for each power of ten."""
 MAX_ROUNDED_SHARE = 1e-20
 """Share of the variance left by curves without penalties below which they do not grow: hundreds of steps would win a digit."""
+N_CHOICES = 2
+"""Choices that left-out rows make for a smooth estimate: the scale of its inputs, and what curves weigh in it."""
 MAX_GROWN_ERROR = 0.3
 """Of clean rows, richer splines without penalties are tried, too, and taken if their error is below this share of that with
 penalties: of a smooth function it falls by orders of magnitude, of one with kinks hardly, while without penalties nothing holds
@@ -137,11 +139,15 @@ def take_constant(run: TrainingRun, objective: DataObjective) -> None:
 
 @torch.no_grad()
 def shows_nothing(left_out: Tensor, objective: DataObjective) -> bool:
-    """Whether rows `(N, q)` that an estimate has not seen are predicted no better by it than by the mean of the others."""
+    """Whether rows `(N, q)` that an estimate has not seen are predicted no better by it than by the mean of the others.
+
+    Its error is that of other rows than those that have chosen `N_CHOICES` numbers for it (Akaike 1969).
+    """
     weights = torch.ones_like(objective.u[:, 0]) if objective.weights is None else objective.weights
     share = weights / weights.sum()
     alone = (objective.t - share @ objective.t) / (1 - share)[:, None]
-    return bool(share @ left_out.to(alone).square().mean(1) >= share @ alone.square().mean(1))
+    allowance = (objective.count + N_CHOICES) / max(objective.count - N_CHOICES, 1)
+    return bool(allowance * (share @ left_out.to(alone).square().mean(1)) >= share @ alone.square().mean(1))
 
 
 def _reaching(layer: KANLayer, sums: Tensor) -> Tensor:
