@@ -54,7 +54,7 @@ MAX_NEGLIGIBLE_SHARE = 1e-10
 MAX_BEHIND = 3.0
 """How many times a network's held-out error a process by some hundred rows may miss, so that more of them are asked."""
 MAX_LEFT_SHARE = 1e-4
-"""Share of the variance of held-out rows below which what rows have taught is a better start for a teacher than random ones."""
+"""Share of the held-out variance below which what rows alone have taught is a better start with a teacher than a random one."""
 MIN_NOISE_SHARE = 1e-3
 """Noise, as a share of the spread, below which a network may find the function itself, and is tried on the rows first."""
 MIN_POINTS, POINTS_PER_PARAMETER, HELD_OUT_SHARE = 1500, 3, 0.15
@@ -225,12 +225,14 @@ def _run_process_stages(
             or not (_is_far_behind(teacher, run.best_score, judge) and stays_near(run, objective, teacher, seed))
         ):
             teacher = asked(known if teacher is None else teacher.covariances)
-        points = keep_near(run, objective, plan, teacher, seed) if exact and judge is not None else None
+        alone, points = run.best_score**2, None
+        if exact and judge is not None:
+            points = keep_near(run, objective, plan, teacher, seed)
         rival, rival_score, penalties = run.best, run.best_score, run.best_penalties
         if judge is not None and prefers(rival, teacher, judge, fresh, clearly=False):
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
             return Learned("rows", teacher, points)
-        if judge is not None and rival_score**2 < MAX_LEFT_SHARE * objective.spread:
+        if judge is not None and alone < MAX_LEFT_SHARE * objective.spread:
             begun, plan = copy.deepcopy(rival), replace(plan, starts=1)
         try:
             taught, sentence = teach(run, objective.on(begun), plan, teacher, seed)
