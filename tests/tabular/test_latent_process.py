@@ -106,7 +106,7 @@ def test_outputs_of_left_out_rows_are_those_of_a_fit_without_them(task, monkeypa
         found = original(u, t, **{**how, "begun": covariance, "is_last": False})
         return found.given(t, how["weights"], how["noise"], found.kernel(u))
 
-    monkeypatch.setattr("splinework.train.gaussian_process.MAX_ITERATIONS", 0)
+    monkeypatch.setattr("splinework.train.process_search.MAX_ITERATIONS", 0)
     monkeypatch.setattr("splinework.train.gaussian_process.LAST_ITERATIONS", 0)
     monkeypatch.setattr(latent_process, "fit_process", held)
     apart, moved = [], []

@@ -7,18 +7,8 @@ from itertools import product
 import pytest
 import torch
 
-from splinework.train import gaussian_process
-from splinework.train.covariance import (
-    FAMILIES,
-    Covariance,
-    RowPairs,
-    condition,
-    kappa,
-    kernel_of,
-    negative_evidence,
-    prior_normals,
-    priors,
-)
+from splinework.train import gaussian_process, process_search
+from splinework.train.covariance import FAMILIES, Covariance, RowPairs, condition, kappa, kernel_of
 from splinework.train.gaussian_process import fit_process
 
 
@@ -64,12 +54,13 @@ def test_the_covariance_is_the_sum_that_its_definition_says(monkeypatch, family,
 def test_the_derivatives_of_the_evidence_are_those_of_differences(family, additive):
     one, (x, y) = covariance(family, additive), rows(20)
     inverse, pairs = torch.linspace(0.5, 2, 20, dtype=torch.float64), RowPairs.of(x)
-    _, slope = negative_evidence(one, pairs, y, inverse)
+    _, slope = process_search.negative_evidence(one, pairs, y, inverse)
     for k in range(len(one.values)):
         step = torch.zeros_like(one.values)
         step[k] = 1e-5
         up, down = (
-            negative_evidence(replace(one, values=one.values + s * step), pairs, y, inverse)[0] for s in (1, -1)
+            process_search.negative_evidence(replace(one, values=one.values + s * step), pairs, y, inverse)[0]
+            for s in (1, -1)
         )
         assert float(slope[k]) == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-6)
 
@@ -129,7 +120,8 @@ def test_mean_and_deviation_are_those_of_dense_algebra():
 def test_a_row_of_weight_two_counts_as_two_copies(monkeypatch):
     x, y = rows(30, noise=0.2)
     base = fit_process(x, y)
-    monkeypatch.setattr(gaussian_process, "_estimate", lambda *given: (base.covariance, base.evidence))
+    known = replace(base.covariance, rows=40)
+    monkeypatch.setattr(process_search, "estimate", lambda *given: (known, base.evidence))
     twice = torch.ones(30, dtype=torch.float64)
     twice[:10] = 2
     weighted = fit_process(x, y, weights=twice)
@@ -181,12 +173,12 @@ def test_without_an_input_is_the_covariance_of_the_others(family, additive, i):
         torch.testing.assert_close(got, expected, rtol=1e-12, atol=0)
     pairs, inverse = (RowPairs.of(each) for each in (x, x[:, others])), torch.ones_like(y)
     (value, slope), (least, least_slope) = (
-        negative_evidence(each, at, y, inverse) for each, at in zip((fewer, own), pairs, strict=True)
+        process_search.negative_evidence(each, at, y, inverse) for each, at in zip((fewer, own), pairs, strict=True)
     )
     assert value == pytest.approx(least, rel=1e-12, abs=0)
     torch.testing.assert_close(slope[places], least_slope, rtol=1e-9, atol=1e-12)
     assert not bool(slope[~fewer.values.isfinite()].any())
-    assert bool(priors(fewer)(fewer.values)[1].isfinite().all())
+    assert bool(process_search._priors(fewer)(fewer.values)[1].isfinite().all())
 
 
 IDLE_CASES = {
@@ -226,20 +218,20 @@ def test_the_integral_over_the_hyperparameters_is_that_of_a_sample():
     x, y = rows(25, inputs=1, noise=0.2)
     z, t, ones = (x - x.mean(0)) / x.std(0), (y - y.mean()) / y.std(), torch.ones_like(y)
     pairs, values = RowPairs.of(z), torch.tensor([-1.0, 0.0, 0.0, -1.0], dtype=torch.float64)
-    found = gaussian_process._maximise(Covariance("matern 5/2", values, 1), pairs, t, ones, 80)
-    _, lower, upper = prior_normals(found[0])
+    found = process_search.maximise(Covariance("matern 5/2", values, 1), pairs, t, ones, 80)
+    _, lower, upper = process_search._prior_normals(found[0])
     generator, best = torch.Generator().manual_seed(0), found[0].values
     drawn = torch.randn(1500, 4, generator=generator, dtype=torch.float64)
     spread = torch.tensor([0.3, 0.8, 0.5, 2.0], dtype=torch.float64)
     logs = []
     for step in drawn:
         at = best + spread * step
-        value, _ = negative_evidence(replace(found[0], values=at), pairs, t, ones)
-        pull, _ = priors(found[0])(at)
+        value, _ = process_search.negative_evidence(replace(found[0], values=at), pairs, t, ones)
+        pull, _ = process_search._priors(found[0])(at)
         logs.append(-value - pull + float(step.square().sum()) / 2)
     sampled = torch.logsumexp(torch.tensor(logs), 0) - math.log(1500) + float(spread.log().sum())
     sampled -= float(((lower + upper) / 2).log().sum())
-    assert gaussian_process._integrated(found, pairs, t, ones) == pytest.approx(float(sampled), abs=0.5)
+    assert process_search.integrated(found, pairs, t, ones) == pytest.approx(float(sampled), abs=0.5)
 
 
 def test_constant_inputs_and_targets_are_no_obstacle():
@@ -276,24 +268,24 @@ def test_many_rows_without_noise_are_met_to_far_below_the_root_of_rounding(monke
 
 @pytest.mark.parametrize("noise", [0.05, 2.0])
 def test_a_search_on_few_rows_that_leaves_more_than_noise_begins_anew_on_more(noise, monkeypatch):
-    (x, y), asked, own = rows(160, noise=noise), [], gaussian_process._estimate
+    (x, y), asked, own = rows(160, noise=noise), [], process_search.estimate
 
-    def estimate(z, t, inverse, begun=None):
+    def estimate(z, t, inverse, *more):
         asked.append(len(z))
         if len(asked) > 1:
-            return own(z, t, inverse)
+            return own(z, t, inverse, *more)
         values = torch.tensor(
             [math.log(0.1), -4.0, *[5.0] * 2, *[-8.0] * 2], dtype=torch.float64
         )  # nothing, and little noise
         values[0] += math.log(9) * (noise > 1)
         return Covariance(FAMILIES[0], values, 2), -1e9
 
-    monkeypatch.setattr(gaussian_process, "_estimate", estimate)
+    monkeypatch.setattr(process_search, "estimate", estimate)
     monkeypatch.setattr(gaussian_process, "EVIDENCE_ROWS", 60)
-    climb = gaussian_process._maximise
+    climb = process_search.maximise
     monkeypatch.setattr(
-        gaussian_process,
-        "_maximise",
+        process_search,
+        "maximise",
         lambda start, pairs, t, inverse, most: (
             (start, -1e9) if most == gaussian_process.LAST_ITERATIONS else climb(start, pairs, t, inverse, most)
         ),
@@ -304,13 +296,37 @@ def test_a_search_on_few_rows_that_leaves_more_than_noise_begins_anew_on_more(no
         assert float((process(x) - rows(160)[1]).square().mean().sqrt()) < noise
 
 
-@pytest.mark.parametrize(("count", "stays"), [(80, False), (700, True)])
-def test_hyperparameters_are_sought_anew_unless_rows_are_more_than_they_are_estimated_from(monkeypatch, count, stays):
+@pytest.mark.parametrize(("count", "before", "stays"), [(80, 60, False), (700, 60, False), (700, 80, True)])
+def test_hyperparameters_are_sought_anew_unless_they_come_from_as_many_rows_as_are_asked(
+    monkeypatch, count, before, stays
+):
     monkeypatch.setattr(gaussian_process, "EVIDENCE_ROWS", 40)
     monkeypatch.setattr(gaussian_process, "MAX_EVIDENCE_ROWS", 80)
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(count, 2, generator=generator, dtype=torch.float64)
     y = torch.sin(2 * x[:, 0]) + 0.1 * torch.randn(count, generator=generator, dtype=torch.float64)
-    begun = gaussian_process.fit_process(x[:60], y[:60]).covariance
+    begun = gaussian_process.fit_process(x[:before], y[:before]).covariance
     found = gaussian_process.fit_process(x, y, begun=begun).covariance
     assert torch.equal(found.values, begun.values) is stays
+
+
+def test_a_search_goes_on_only_with_what_may_still_be_the_best(monkeypatch):
+    x, y = rows(200, noise=0.05)
+    climb, ended = process_search.maximise, []
+
+    def counted(start, pairs, t, inverse, most):
+        found = climb(start, pairs, t, inverse, most)
+        if most == process_search.MAX_ITERATIONS:
+            ended.append((start.family, start.additive))
+        return found
+
+    monkeypatch.setattr(process_search, "maximise", counted)
+    best = fit_process(x, y)
+    assert [additive for _, additive in ended].count(True) == 1
+    monkeypatch.setattr(process_search, "MAX_GAIN", math.inf)
+    everywhere = fit_process(x, y)
+    assert len([each for each in ended if not each[1]]) > len(FAMILIES)  # not all of them at first
+    assert best.evidence > everywhere.evidence - 1
+    ended.clear()
+    process_search.estimate(x, y, torch.ones_like(y), None, math.inf)
+    assert not ended  # more than that is known already

@@ -11,11 +11,9 @@ import torch
 import splinework as sw
 from splinework.data import SpecialSet
 from splinework.train import Roughness, fitting
+from splinework.train import exchange as exchanging
 from splinework.train import teacher as teaching
-from splinework.train.between_rows import (
-    new_points,
-    outer_points,
-)
+from splinework.train.additive_network import N_CHOICES, estimated_curves, put_curves, shows_nothing
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
 from splinework.train.fitting import prepare
@@ -23,10 +21,10 @@ from splinework.train.gaussian_process import fit_process
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
 from splinework.train.process_teacher import ProcessTeacher
-from splinework.train.run import TrainingRun
-from splinework.train.teacher import _exchange, finish, is_teachable, teach
+from splinework.train.teacher import Learned, finish, is_teachable
 from splinework.train.uncertainty import _typical_size
 from tests.contracts.cases import relative_distance
+from tests.train.lessons import lesson
 
 
 def friedman(x):
@@ -185,67 +183,17 @@ def test_an_interruption_of_the_teaching_loses_nothing_of_what_the_rows_gave(mon
     assert all(torch.equal(stopped[name], plain[name]) for name in plain)
 
 
-def lesson(u, t, seed):
-    objective = DataObjective(sw.KAN([u.shape[1], 9, 1], dtype=torch.float64), u=u, t=t, seed=seed)
-    plan = make_plan(objective, TrainingOptions(seed=seed, progress=False), smooth=False)
-    return TrainingRun(None, torch.Generator().manual_seed(seed)), objective, plan
-
-
-@pytest.mark.parametrize("seed", [2, *(pytest.param(each, marks=pytest.mark.slow) for each in (0, 1, 3, 4))])
-def test_a_taught_network_stays_near_its_teacher_beyond_rows_of_columns_that_go_together(seed):
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(60, 1)) + 0.3 * rng.normal(size=(60, 4))
-    y = np.sin(x[:, 0]) + x[:, 1] * x[:, 2] / 4 + 0.2 * rng.normal(size=60)
-    u, t = torch.from_numpy(x / x.std(0)), torch.from_numpy((y - y.mean()) / y.std())[:, None]
-    teacher = ProcessTeacher.of(Samples(u, t, None), seed)
-    run, objective, plan = lesson(u, t, seed)
-    taught, _ = teach(run, objective, plan, teacher, seed)
-    outer = outer_points(u, 2000, torch.Generator().manual_seed(seed + 1000))
-    off = (taught.unit_forward(outer) - teacher(outer)).detach()[:, 0] / teacher.processes[0].deviation(outer)
-    assert off.square().mean() < 1
-    unseen = new_points(u, round(teaching.HELD_OUT_SHARE * teaching.MIN_POINTS), seed)
-    missed = (taught.unit_forward(unseen).detach() - teacher(unseen)).square().mean().sqrt()
-    assert math.isclose(run.best_score, float(missed), rel_tol=1e-9)  # nothing of what lies beyond them
-
-
-def test_what_is_won_beyond_the_rows_is_not_paid_for_between_them(monkeypatch):
-    u = torch.randn(20, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    teacher = ProcessTeacher.of(Samples(u, torch.sin(u[:, :1]) + u[:, 1:], None), 0)
-    run, objective, plan = lesson(u, teacher(u), 0)
-    first, flat = copy.deepcopy(objective.model), copy.deepcopy(objective.model)
-    with torch.no_grad():
-        for parameter in flat.parameters():
-            parameter.zero_()
-    run.best, met = first, []
-
-    def spoil(*_):
-        """A step after which the judge likes a network that is far worse between the rows."""
-        met.append(True)
-        run.best, run.best_score = flat, 0.0
-
-    def nearly(_, at):
-        return first.unit_forward(at).detach() + 0.01
-
-    monkeypatch.setattr(run, "advance", spoil)
-    monkeypatch.setattr(teaching, "MAX_RATIO", 0.0)
-    monkeypatch.setattr(ProcessTeacher, "__call__", nearly)
-    points = new_points(u, 200, 0)
-    _exchange(run, replace(objective.on(first), u=points, t=nearly(None, points)), plan, u, teacher, 0)
-    assert met == [True]
-    assert torch.equal(run.best.unit_forward(points), first.unit_forward(points))
-
-
 def test_all_rows_teach_without_the_curves_that_most_of_them_had_no_use_for(monkeypatch):
     u = torch.randn(30, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     teacher = ProcessTeacher.of(Samples(u, u[:, :1] * u[:, 1:], None), 0)
     run, objective, plan = lesson(u, teacher(u), 0)
     run.best, asked = objective.model, []
-    monkeypatch.setattr(teaching, "estimated_curves", asked.append)
+    monkeypatch.setattr(teaching, "estimated_curves", lambda *given: asked.append(given))
     monkeypatch.setattr(teaching, "N_FINAL_STEPS", 1)
-    monkeypatch.setattr(teaching, "N_EXCHANGES", 0)
-    finish(run, objective, plan, 0, teacher)
+    monkeypatch.setattr(exchanging, "N_EXCHANGES", 0)
+    finish(run, objective, plan, 0, Learned("process", teacher))
     assert not asked
-    finish(run, objective, plan, 0, replace(teacher, curves=lambda at: 0 * at[:, :1]))
+    finish(run, objective, plan, 0, Learned("process", replace(teacher, curves=lambda at: 0 * at[:, :1])))
     assert asked
 
 
@@ -259,3 +207,53 @@ def test_a_refit_thatgoes_astray_at_one_row_counts_as_three_deviations(count, as
     assert own < three <= far <= 1.05 * three
     assert relative_distance(_typical_size(7 * scores), 7 * _typical_size(scores)) <= 1e-9
     assert _typical_size(torch.zeros(count, 2)).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("seed", [1, 4, *(pytest.param(each, marks=pytest.mark.slow) for each in (0, 2, 3, 5))])
+def test_a_fit_of_rows_that_show_nothing_is_their_mean_or_hardly_worse(seed):
+    rng = np.random.default_rng(seed)
+    x, y, new = rng.uniform(-1, 1, (45, 4)), rng.normal(size=45), torch.from_numpy(rng.uniform(-1, 1, (2000, 4)))
+    result = sw.fit(sw.KAN([4, 9, 1]), x, y, progress=False)
+    predicted = result.model(new).detach()
+    ratio = math.sqrt(
+        (1 + float(predicted.square().mean())) / (1 + y.mean() ** 2)
+    )  # of errors of new rows of the same kind
+    assert ratio < 1.05
+    if any("the mean" in each.text for each in result.history.decisions):
+        assert bool((predicted - y.mean()).abs().max() < 1e-12)
+
+
+def test_an_estimate_shows_nothing_where_left_out_rows_are_predicted_no_better_than_by_the_mean_of_the_others():
+    t = torch.randn(30, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for weights in (None, torch.linspace(0.5, 1.5, 30, dtype=torch.float64)):
+        objective = DataObjective(
+            sw.KAN([2, 2, 1], dtype=torch.float64), u=torch.zeros(30, 2).double(), t=t, weights=weights
+        )
+        w = torch.ones(30).double() if weights is None else weights
+        others = torch.stack([(w @ t[:, 0] - w[k] * t[k, 0]) / (w.sum() - w[k]) for k in range(30)])[:, None]
+        size = math.sqrt((30 - N_CHOICES) / (30 + N_CHOICES))  # of what left-out rows promise, beside what they keep
+        assert shows_nothing((1 + 1e-9) * size * (t - others), objective)
+        assert not shows_nothing((1 - 1e-9) * size * (t - others), objective)
+
+
+def test_curves_are_compared_with_what_a_network_has_learned_of_a_process():
+    generator = torch.Generator().manual_seed(0)
+    u = 2 * torch.rand(200, 2, generator=generator, dtype=torch.float64) - 1
+    t = torch.sin(8 * u[:, :1]) + u[:, 1:] + 0.3 * torch.randn(200, 1, generator=generator, dtype=torch.float64)
+    run, objective, plan = lesson(u, t, 0)
+    curves = estimated_curves(objective)
+
+    class Slightly:
+        """A process that predicts rows a little better than the curves do, and is a network's teacher."""
+
+        left_out = 0.97 * curves.left_out
+
+        def __call__(self, at):
+            return curves(at)
+
+    learned = teaching.Learned("process", Slightly())
+    followed = copy.deepcopy(objective.model)
+    put_curves(followed, curves, u)
+    for best, source in ((followed, "process"), (objective.model, "curves")):  # one has learned it, the other nothing
+        run.best = best
+        assert teaching._curves_or(learned, run, objective, plan, 0, curves, last=False).source == source

@@ -32,7 +32,7 @@ from splinework.tabular.screening import Screening, screen
 from splinework.tabular.selection import columns_of, without_idle_curves
 from splinework.tabular.smooth import MAX_ROWS as MAX_PROCESS_ROWS
 from splinework.tabular.smooth import SmoothEstimate, fit_network, smooth_estimates
-from splinework.tabular.stacking import Stacking, calibrate
+from splinework.tabular.stacking import CHOSEN_Z, Stacking, calibrate
 from splinework.tabular.student import Distillation
 from splinework.tabular.tasks import Multiclass, Regression, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
@@ -85,18 +85,13 @@ class NetworkFit:
             model = constant_network((self.names or ["x1"])[:1], bias.numpy())
             return TrainedNetwork(model, found.loss, 1, log.history, kept=kept)
         place = {i: at for at, i in enumerate(kept)}
-        own = replace(
-            self,
-            raw_x=self.raw_x[:, found.inputs],
-            u=self.u[:, found.inputs],
-            scaling=self.scaling.of_inputs(found.inputs),
-            groups=[[place[i] for i in group if i in place] for group in self.groups],
-            owners=self.owners[found.inputs],
-            names=[self.names[i] for i in kept] if self.names else None,
-            screening=found,
+        at, names = found.inputs, [self.names[i] for i in kept] if self.names else None
+        groups = [[place[i] for i in group if i in place] for group in self.groups]
+        rows: dict[str, Any] = {"raw_x": self.raw_x[:, at], "u": self.u[:, at], "scaling": self.scaling.of_inputs(at)}
+        own = replace(self, **rows, groups=groups, owners=self.owners[at], names=names, screening=found)
+        return replace(
+            result := own.run(log), kept=kept if result.kept is None else tuple(kept[i] for i in result.kept)
         )
-        result = own.run(log)
-        return replace(result, kept=kept if result.kept is None else tuple(kept[i] for i in result.kept))
 
     def run(self, log: TrainingLog) -> TrainedNetwork:
         """The network of all inputs."""
@@ -127,32 +122,38 @@ class NetworkFit:
         if self.screening is None:
             parts = without_idle_curves(parts, design, *judges, columns)
         job = replace(job, task=parts.whole.task)
-        kept = None if self.screening is None else self.screening.kept
         lost = None if self.signs is None else given_up(parts.parts, design, self.signs)
+        kept = None if self.screening is None else self.screening.kept
         how = self.settings, ensemble, layer, parts, self.fold, self.generator, log, kept, self.signs, lost
         training = InteractionTraining(self.u, self.t, self.weights, job.task, *how)
         found = training.run(design, columns)
         smooth = job._smooth(parts.held, found.mixture, plain, log)
         best = smooth or job._merged(curves, parts, layer, ensemble, found, log)
-        if self.screening is not None:
-            return best
-        constant = job._constant_if_as_good(curves, parts, layer, best, log)
-        if constant is not None or self.settings.prefer == "accuracy":
+        more = 1.0 if smooth else found.mixture.allowance()
+        constant = job._constant_if_as_good((curves, parts, layer), best, more, log)
+        if constant is not None or self.screening is not None or self.settings.prefer == "accuracy":
             return constant or best
         return job._simplest(curves, layer, training, smooth, found.mixture.losses, log) or best
 
     def _constant_if_as_good(
-        self, curves: FittedCurves, parts: CrossValidatedCurves, layer: KANLayer, best: TrainedNetwork, log: TrainingLog
+        self,
+        of: tuple[FittedCurves, CrossValidatedCurves, KANLayer],
+        best: TrainedNetwork,
+        more: float,
+        log: TrainingLog,
     ) -> TrainedNetwork | None:
-        """The constant, where a regression does not predict held-out rows better by more than a standard error; else None."""
-        if not self.task.is_regression or best.out_of_fold is None or self.settings.hidden != "auto":
+        """The constant, where held-out losses, with an allowance for what they have chosen, are hardly less; else None."""
+        curves, parts, layer = of
+        judged = self.task.is_regression and self.settings.hidden == "auto" and self.screening is None
+        if not judged or best.out_of_fold is None:
             return None
         held = parts.held[~torch.isnan(best.out_of_fold[parts.held, 0])]
         found = curves_of(curves, self.fold, len(parts.parts), ())
         base = found.offsets[held, self.fold[held]]
         unseen = (best.out_of_fold[held] - self.scaling.y_shift) / self.scaling.y_scale
         losses, weights = self.task.loss(base, self.t[held]), self.weights[held]
-        if is_significant(losses - self.task.loss(unseen, self.t[held]), weights):
+        gains = losses - more * self.task.loss(unseen, self.t[held])
+        if is_significant(gains, weights, CHOSEN_Z if more > 1 else 1.0):
             return None
         loss = float(weights @ losses / weights.sum())
         return self._additive(layer, curves, found.whole, 1.0, self._unseen(held, base), loss, log)

@@ -20,6 +20,8 @@ MAX_CALIBRATIONS = 6
 INVERSE_TEMPERATURES = (0.4, 2.5)
 PRIOR_STD = 0.2
 """Prior standard deviation of the logarithm of the inverse temperature, about which a hundred rows say little."""
+CHOSEN_Z = 1.64
+"""Standard errors by which curves and ensemble must lead a constant on rows that have chosen them: one in twenty by chance."""
 CHOICES = 2
 """Choices of held-out rows for each group, where it stops and what it weighs, and for each input, its curve and its nodes."""
 

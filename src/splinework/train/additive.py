@@ -183,9 +183,12 @@ def additive_fit(model: KAN, rows: Samples, max_columns: int = MAX_COLUMNS) -> S
 
 
 @torch.no_grad()
-def judged_fit(model: KAN, rows: Samples) -> SumOfCurves:
-    """The sum of curves for comparisons: of few rows, residuals without each are those of fits without its fold."""
-    found = additive_fit(model, rows)
+def judged_fit(model: KAN, rows: Samples, known: SumOfCurves | None = None) -> SumOfCurves:
+    """The sum of curves for comparisons: of few rows, residuals without each are those of fits without its fold.
+
+    Curves that are `known` of most of the rows give their degree and intervals.
+    """
+    found = additive_fit(model, rows) if known is None else additive_refit(model, rows, known)
     if len(rows.u) > MAX_REFIT_ROWS * rows.u.shape[1]:
         return found
     folds = cross_validated(rows.u, rows.t, lambda seen: additive_refit(model, rows.rows(seen), found))

@@ -26,6 +26,10 @@ from splinework.train.smoothing import Smoothing, penalty_matrices
 
 N_STRENGTHS = 301
 """Strengths of a penalty that are compared, ten for each power of ten."""
+MAX_ROUNDED_SHARE = 1e-20
+"""Share of the variance left by curves without penalties below which they do not grow: hundreds of steps would win a digit."""
+N_CHOICES = 2
+"""Choices that left-out rows make for a smooth estimate: the scale of its inputs, and what curves weigh in it."""
 MAX_GROWN_ERROR = 0.3
 """Of clean rows, richer splines without penalties are tried, too, and taken if their error is below this share of that with
 penalties: of a smooth function it falls by orders of magnitude, of one with kinks hardly, while without penalties nothing holds
@@ -58,11 +62,11 @@ def _are_estimable(objective: DataObjective) -> bool:
     return objective.spread > 0 and len(torch.unique(objective.u)) >= MIN_ROWS
 
 
-def estimated_curves(objective: DataObjective) -> SumOfCurves | None:
-    """The curves of several inputs; None where the network cannot be them, or the rows do not determine them."""
+def estimated_curves(objective: DataObjective, known: SumOfCurves | None = None) -> SumOfCurves | None:
+    """The curves of several inputs, on splines like those `known`; None where the network, or the rows, do not allow them."""
     if not (may_hold_curves(objective.model) and is_estimable(objective)):
         return None
-    return judged_fit(objective.model, rows_of(objective))
+    return judged_fit(objective.model, rows_of(objective), known)
 
 
 def leaves_nothing(curves: CurveEstimate, objective: DataObjective) -> bool:
@@ -117,6 +121,35 @@ def put_curves(model: KAN, curves: CurveEstimate, u: Tensor) -> None:
         layer.mask.copy_(mask)
 
 
+@torch.no_grad()
+def take_constant(run: TrainingRun, objective: DataObjective) -> None:
+    """Makes a network without edges, whose outputs are the means of the rows, the best state of the run."""
+    model = copy.deepcopy(objective.model)
+    for layer in model.kan_layers:
+        assert layer.bias is not None
+        layer.mask.zero_()
+        layer.bias.zero_()
+    weights = torch.ones_like(objective.u[:, 0]) if objective.weights is None else objective.weights
+    assert layer.bias is not None
+    layer.bias[: model.outputs] = weights @ objective.t / weights.sum()
+    fitted = replace(objective, model=model, penalties=())
+    run.judge_anew(fitted, run.held_out)
+    run.record(fitted, "mean")
+
+
+@torch.no_grad()
+def shows_nothing(left_out: Tensor, objective: DataObjective) -> bool:
+    """Whether rows `(N, q)` that an estimate has not seen are predicted no better by it than by the mean of the others.
+
+    Its error is that of other rows than those that have chosen `N_CHOICES` numbers for it (Akaike 1969).
+    """
+    weights = torch.ones_like(objective.u[:, 0]) if objective.weights is None else objective.weights
+    share = weights / weights.sum()
+    alone = (objective.t - share @ objective.t) / (1 - share)[:, None]
+    allowance = (objective.count + N_CHOICES) / max(objective.count - N_CHOICES, 1)
+    return bool(allowance * (share @ left_out.to(alone).square().mean(1)) >= share @ alone.square().mean(1))
+
+
 def _reaching(layer: KANLayer, sums: Tensor) -> Tensor:
     """The layer's grid, the first inputs of which reach over the sums `(N, q)`."""
     low, high = (each.clone() for each in layer.basis.domain(layer.grid))
@@ -142,16 +175,18 @@ def rows_of(objective: DataObjective) -> Samples:
 
 
 @torch.no_grad()
-def take_curves(run: TrainingRun, objective: DataObjective, plan: TrainingPlan, curves: SumOfCurves) -> None:
+def take_curves(
+    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, curves: SumOfCurves, *, grows: bool = True
+) -> None:
     """Makes a network that is the sum of the curves the best state of the run.
 
     Where next to nothing is left, there is no noise to smooth away: then finer grids and higher degrees without penalties are
-    tried, too, and stay if generalised cross-validation clearly prefers them.
+    tried, too, where it `grows`, and stay if generalised cross-validation clearly prefers them.
     """
     fitted = _take(run, objective, curves, curves.strengths)
     freedom = ", ".join(f"{f:.3g}" for f in curves.freedom)
     run.history.decide("grid", f"{curves.design.basis} by cross-validation: {freedom} effective parameters")
-    if fitted.unexplained_share() > MAX_CLEAN_SHARE or run.over:
+    if not grows or fitted.unexplained_share() > MAX_CLEAN_SHARE or run.over:
         return
     model = copy.deepcopy(fitted.model)
     kept, before = (
@@ -191,7 +226,9 @@ def _take(run: TrainingRun, objective: DataObjective, curves: CurveEstimate, str
 def _grown(run: TrainingRun, plain: Objective, plan: TrainingPlan) -> Objective:
     """The curves without penalties, with the degrees and grids that pay."""
     converge(run, plain, plan.method, plan.stage_steps, f"grid {plain.model.kan_layers[0].basis.resolution}")
-    plain = raise_degrees(run, plain, plan.method, plan.stage_steps)
+    plain = raise_degrees(run, plain, plan.method, plan.stage_steps, enough=MAX_ROUNDED_SHARE)
+    if plain.unexplained_share() <= MAX_ROUNDED_SHARE:
+        return plain
     return refine_grids(run, plain, plan.method, None, plan.stage_steps)
 
 

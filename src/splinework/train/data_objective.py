@@ -82,6 +82,11 @@ class DataObjective(Objective):
         u, t, w = self._rows(rows)
         return replace(self, u=u, t=t, weights=None if w is None else w / w.mean())
 
+    def with_points(self, u: Tensor, t: Tensor, weights: Tensor) -> "DataObjective":
+        """The same with weighed points beside the rows, which have a mean weight of 1."""
+        before = torch.ones_like(self.u[:, 0]) if self.weights is None else self.weights
+        return replace(self, u=torch.cat([self.u, u]), t=torch.cat([self.t, t]), weights=torch.cat([before, weights]))
+
     @property
     def _unit(self) -> Tensor:
         """The size of one unit of the criterion's inputs in units of y, `(outputs,)`."""

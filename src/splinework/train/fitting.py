@@ -34,7 +34,7 @@ from splinework.train.sources import Source
 from splinework.train.stages import extend_margins, polish, polish_strays, run_stages
 from splinework.train.stream import take_stream
 from splinework.train.stream_objective import StreamObjective
-from splinework.train.teacher import finish, is_knowable, is_teachable, run_taught_stages
+from splinework.train.teacher import Learned, finish, is_knowable, is_teachable, run_taught_stages
 from splinework.train.threads import one_thread
 from splinework.train.uncertainty import (
     IntervalEstimate,
@@ -230,8 +230,7 @@ def _take_all_steps(
     Returns:
         What was minimised last; the model before a polish, which held-out rows judged; and whether a smooth estimate taught it.
     """
-    judge, final, seed = None, objective, options.seed
-    learned, teacher = "rows", None
+    judge, final, seed, learned = None, objective, options.seed, Learned("rows")
     try:
         if isinstance(objective, DataObjective) and is_linear(objective, plan) and not run.over:
             if rows.held_out is not None and rows.held_out_automatically:  # nothing is left for them to judge
@@ -240,29 +239,30 @@ def _take_all_steps(
                 run.held_out = None
             fit_linear(run, objective, plan, seed)
             return objective, None, True
+        # A stream keeps its held-out rows for itself: they are few of many, and each step would be one more pass.
+        polishes = rows.held_out is not None and rows.held_out_automatically and plan.method.second_order
         if isinstance(objective, DataObjective) and is_teachable(objective, plan, options):
-            learned, teacher = run_taught_stages(run, objective, plan, seed, rows.covariances)
+            learned = run_taught_stages(run, objective, plan, seed, rows.covariances, last=not polishes)
         else:
             run_stages(run, objective, plan)
-        # A stream keeps its held-out rows for itself: they are few of many, and each step would be one more pass.
-        polishes = isinstance(objective, DataObjective) and plan.method.second_order and rows.held_out_automatically
-        if rows.held_out is not None and polishes and not run.over:
+        if isinstance(objective, DataObjective) and polishes and not run.over:
             judge, held_out = copy.deepcopy(run.best), run.held_out
             assert judge is not None
             assert held_out is not None
             everything = rows.together
-            assert isinstance(objective, DataObjective)
             whole = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
             final = whole
-            if learned != "rows":
-                finish(run, whole, plan, seed, teacher if learned == "process" else None)
-            elif not polish(run, whole, plan) or polish_strays(run, objective.on(judge), held_out, seed):
+            if learned.source != "rows":
+                finish(run, whole, plan, seed, learned)
+            elif not polish(run, learned.beside(whole), plan) or polish_strays(
+                run, objective.on(judge), held_out, seed
+            ):
                 judge, final = None, objective
-        if judge is None and learned == "rows" and isinstance(objective, DataObjective):
+        if judge is None and learned.source == "rows" and isinstance(objective, DataObjective):
             extend_margins(run, objective)
     except KeyboardInterrupt:
         run.stopped = "interrupted; the best state so far was kept"
-    return final, judge, learned != "rows"
+    return final, judge, learned.source != "rows"
 
 
 def _with_residuals(objective: DataObjective | StreamObjective, residuals: Sequence[Residual]) -> JointObjective:

@@ -294,7 +294,7 @@ def even_scales(rows: Samples, seed: int) -> tuple[InputTransform | None, tuple[
             within = replace(some, u=(2 * u - least - most) / (most - least))
             errors = estimated_curve(KAN([1, some.t.shape[1]], dtype=u.dtype, device=u.device), within, seed)[1]
             return errors.to(u.device).square().mean(1), ()
-        teacher = ProcessTeacher.of(replace(some, u=u), seed)
+        teacher = ProcessTeacher.of(replace(some, u=u), seed, quick=True)
         return teacher.left_out.to(u.device).square().mean(1), teacher.covariances
 
     (even, on_even), (raw, on_raw) = asked(transform(some.u)), asked(some.u)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,7 +50,13 @@ class ProcessTeacher:
 
     @classmethod
     def of(
-        cls, rows: Samples, seed: int, curves: CurveEstimate | None = None, begun: Sequence[Covariance] = ()
+        cls,
+        rows: Samples,
+        seed: int,
+        curves: CurveEstimate | None = None,
+        begun: Sequence[Covariance] = (),
+        *,
+        quick: bool = False,
     ) -> ProcessTeacher:
         """The teacher fitted to the rows, blended with the curves by weights from out-of-sample errors.
 
@@ -58,10 +65,12 @@ class ProcessTeacher:
             seed: Seed of the sample of rows that hyperparameters are estimated from.
             curves: A sum of curves, or None.
             begun: Covariances of a teacher of most of these rows, from which the search for hyperparameters goes on.
+            quick: Whether hyperparameters of many rows are those of a few hundred, as for comparisons.
         """
         u, weights = rows.u.cpu(), None if rows.weights is None else rows.weights.cpu()
         columns = zip(rows.t.cpu().T, begun or (None,) * rows.t.shape[1], strict=True)
-        alone = cls(tuple(fit_process(u, column, weights=weights, seed=seed, begun=one) for column, one in columns))
+        how: dict[str, Any] = {"weights": weights, "seed": seed, "quick": quick}
+        alone = cls(tuple(fit_process(u, column, begun=one, **how) for column, one in columns))
         if curves is None:
             return alone
         share = blending_share(alone.left_out, curves.left_out.cpu())

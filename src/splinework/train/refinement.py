@@ -146,13 +146,15 @@ def refine_grids(
     return objective
 
 
-def raise_degrees(run: TrainingRun, objective: Objective, optimiser: Optimiser, steps: int) -> Objective:
-    """Tries splines of a higher degree on the same intervals, and goes on while they pay.
+def raise_degrees(
+    run: TrainingRun, objective: Objective, optimiser: Optimiser, steps: int, *, enough: float = 0.0
+) -> Objective:
+    """Tries splines of a higher degree on the same intervals, and goes on while they pay, and leave more than is `enough`.
 
     Where the function is smooth, an error that falls as `G^-(k+1)` is worth more with every degree; where it is not,
     the held-out rows say so at the first try.
     """
-    while not run.over and _is_worth_growing(objective):
+    while not run.over and _is_worth_growing(objective) and objective.unexplained_share() > enough:
         degrees = [degree for layer in objective.model.kan_layers if (degree := _degree(layer)) is not None]
         if not degrees or min(degrees) >= MAX_DEGREE or objective.unexplained_share() > MAX_UNEXPLAINED_SHARE:
             break

@@ -8,27 +8,34 @@ The held-out rows decide between that network and the one that learned from the 
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import cast
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
-from splinework.train.additive_network import estimated_curves, leaves_nothing, rows_of, take_curves
+from splinework.train.additive import SumOfCurves
+from splinework.train.additive_network import (
+    estimated_curves,
+    leaves_nothing,
+    rows_of,
+    shows_nothing,
+    take_constant,
+    take_curves,
+)
 from splinework.train.between_rows import (
     N_COMPARED_POINTS,
     draw_points,
     goes_astray,
     is_significant,
     new_points,
-    outer_points,
     prefers,
 )
 from splinework.train.covariance import Covariance
 from splinework.train.curve import CurveEstimate
 from splinework.train.data_objective import DataObjective
-from splinework.train.data_split import Samples, normalised_weights
+from splinework.train.data_split import Samples
 from splinework.train.gaussian_process import MAX_EXACT_ROWS
 from splinework.train.losses import Squared
 from splinework.train.options import TrainingOptions
@@ -44,18 +51,14 @@ MIN_BUDGET = 10.0
 """Seconds that are given, below which there is no teacher."""
 MAX_NEGLIGIBLE_SHARE = 1e-10
 """Share of the variance left by a network that needs no teacher."""
+MAX_BEHIND = 3.0
+"""How many times a network's held-out error a process by some hundred rows may miss, so that more of them are asked."""
+MAX_LEFT_SHARE = 1e-4
+"""Share of the held-out variance below which what rows alone have taught is a better start with a teacher than a random one."""
 MIN_NOISE_SHARE = 1e-3
 """Noise, as a share of the spread, below which a network may find the function itself, and is tried on the rows first."""
 MIN_POINTS, POINTS_PER_PARAMETER, HELD_OUT_SHARE = 1500, 3, 0.15
 """Points that the network learns from, and the share of as many again by which its states are judged."""
-OUTER_SHARE, HARD_SHARE = 0.5, 0.25
-"""Points beyond the rows for each one between them, by which a taught network is judged, and points that are added at a time,
-as a share of those that it has learned from: where it differs most from its teacher."""
-N_CANDIDATES, N_EXCHANGES, N_EXCHANGE_STEPS = 2, 4, 20
-"""Candidates for each point learned from, how often some are added at most, and steps after each time."""
-MAX_RATIO, MAX_LOSS = 2.0, 1.1
-"""How much more than between the rows a network may differ from its teacher all round, so that nothing is added; and how much
-more between the rows after it has learned what lies beyond them."""
 TARGET_SHARE = 0.25
 """Share of the teacher's own uncertainty below which following it more closely is not worth while: it adds 3 % to the error."""
 N_STARTS, N_FINAL_STEPS, SETTLES = 4, 30, 0.2
@@ -88,39 +91,87 @@ def is_knowable(objective: DataObjective, plan: TrainingPlan, options: TrainingO
     )
 
 
+@dataclass(frozen=True)
+class Learned:
+    """The source of what a network has learned.
+
+    Attributes:
+        source: `curves`, a Gaussian `process`, the `rows`, or no more than their `mean`.
+        process: The process, where there is one.
+        points: Points of the process beside the rows, where there are some.
+        curves: The curves, where these are the source.
+    """
+
+    source: Literal["curves", "process", "rows", "mean"]
+    process: ProcessTeacher | None = None
+    points: Samples | None = None
+    curves: SumOfCurves | None = None
+
+    def beside(self, objective: DataObjective) -> DataObjective:
+        """The objective with these points, if any."""
+        return objective if self.points is None else objective.with_points(**vars(self.points))
+
+
 def run_taught_stages(
-    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int, begun: Sequence[Covariance] = ()
-) -> tuple[str, ProcessTeacher | None]:
+    run: TrainingRun,
+    objective: DataObjective,
+    plan: TrainingPlan,
+    seed: int,
+    begun: Sequence[Covariance] = (),
+    *,
+    last: bool = True,
+) -> Learned:
     """Runs the stages of a fit that may have a teacher; the run keeps the best state.
 
     A sum of curves is the simplest network of all: it stays unless held-out rows clearly prefer another one.
-    The search for the process goes on from the covariances `begun`, where there are some.
+    The search for the process goes on from the covariances `begun`, where there are some. Curves do not grow unless these are
+    the `last` stages.
 
     Returns:
-        What the best state has learned from: `curves`, a Gaussian `process` or the `rows`; and the process, where there is one.
+        What the best state has learned from.
     """
-    judge, curves = run.held_out, estimated_curves(objective)
+    curves = estimated_curves(objective)
     if curves is not None and leaves_nothing(curves, objective):
-        take_curves(run, objective, plan, curves)
+        take_curves(run, objective, plan, curves, grows=last)
         run.history.decide("teacher", "a sum of curves leaves nothing to explain")
-        return "curves", None
-    taught, process = _run_process_stages(run, objective, plan, seed, curves, begun)
-    learned = "process" if taught else "rows"
+        return Learned("curves", curves=curves)
+    learned = _run_process_stages(run, objective, plan, seed, curves, begun)
     if curves is None or run.over or _is_exact(run, objective):
-        return learned, process
+        return learned
+    learned = _curves_or(learned, run, objective, plan, seed, curves, last=last)
+    estimate = learned.process if learned.curves is None else learned.curves
+    if learned.source != "rows" and estimate is not None and shows_nothing(estimate.left_out, objective):
+        take_constant(run, objective)
+        run.history.decide("teacher", "the mean: nothing predicts rows better that it has not seen")
+        return Learned("mean")
+    return learned
+
+
+def _curves_or(
+    learned: Learned,
+    run: TrainingRun,
+    objective: DataObjective,
+    plan: TrainingPlan,
+    seed: int,
+    curves: SumOfCurves,
+    *,
+    last: bool,
+) -> Learned:
+    """The curves in place of what a network has learned, unless rows that neither has seen clearly ask for more."""
+    judge = run.held_out
     assert run.best is not None
     assert judge is None or isinstance(judge, DataObjective)
-    fresh = new_points(objective.u, N_COMPARED_POINTS, seed)
+    process, fresh = learned.process, new_points(objective.u, N_COMPARED_POINTS, seed)
     suffices = process is None or not is_significant(
-        (curves.left_out.square().cpu() - process.left_out.square()).mean(1)
+        (curves.left_out.square().cpu() - process.left_out.square()).mean(1) - _misfit(run.best, process, fresh)
     )
     if judge is not None:
         suffices = suffices and not prefers(run.best, curves, judge, fresh, clearly=True)
     if not (suffices and (judge is not None or process is not None)):
-        return learned, process
-    take_curves(run, objective, plan, curves)
+        return learned
+    take_curves(run, objective, plan, curves, grows=last)
     run.history.decide("teacher", "a sum of curves, one per input: held-out rows do not ask for more")
-    return "curves", None
+    return Learned("curves", curves=curves)
 
 
 def _run_process_stages(
@@ -130,24 +181,33 @@ def _run_process_stages(
     seed: int,
     curves: CurveEstimate | None,
     known: Sequence[Covariance],
-) -> tuple[bool, ProcessTeacher | None]:
+) -> Learned:
     """Runs the stages of networks that learn from the rows or from a Gaussian process; the run keeps the best state.
 
     A Gaussian process is fitted first. Where it is less uncertain of the function than a row is, the network learns from it at
     once, and then from the rows, with the smoothing that they ask for; it must do better than by chance to replace the first.
-    Elsewhere the network learns from the rows as it would without, and from the process if that predicts held-out rows better.
+    Elsewhere the network learns from the rows as it would without, is kept near the process where no rows are, and learns from
+    that if it predicts held-out rows better.
     The process is blended with the curves, if any, and its search goes on from the `known` covariances.
-
-    Returns:
-        Whether the network that the process taught was chosen; and the process, where there is one.
     """
-    begun, judge = copy.deepcopy(objective.model), run.held_out
+    from splinework.train.exchange import keep_near, stays_near  # loaded by the first network that has a process
+
+    begun, judge, points = copy.deepcopy(objective.model), run.held_out, None
     assert judge is None or isinstance(judge, DataObjective)
-    rows, fresh = rows_of(objective), new_points(objective.u, N_COMPARED_POINTS, seed)
-    teacher = ProcessTeacher.of(rows, seed, curves, known) if objective.count <= MAX_EXACT_ROWS else None
-    noisy = teacher is not None and teacher.noise > max(
-        teacher.uncertainty(fresh), MIN_NOISE_SHARE * math.sqrt(objective.spread)
-    )
+    rows, exact = rows_of(objective), objective.count <= MAX_EXACT_ROWS
+    fresh = new_points(objective.u, N_COMPARED_POINTS, seed)
+
+    def asked(begun: Sequence[Covariance], *, quick: bool = False) -> ProcessTeacher:
+        return ProcessTeacher.of(rows, seed, curves, begun, quick=quick)
+
+    def sees_noise(teacher: ProcessTeacher) -> bool:
+        return teacher.noise > max(teacher.uncertainty(fresh), MIN_NOISE_SHARE * math.sqrt(objective.spread))
+
+    teacher = asked(known, quick=True) if exact else None
+    noisy = False
+    if teacher is not None and sees_noise(teacher):
+        teacher = asked(teacher.covariances)
+        noisy = sees_noise(teacher)
     if noisy:
         assert teacher is not None
         taught, sentence = teach(run, objective, plan, teacher, seed)
@@ -157,13 +217,23 @@ def _run_process_stages(
     else:
         run_stages(run, objective, plan)
         assert run.best is not None
-        rival, rival_score, penalties = run.best, run.best_score, run.best_penalties
         if run.over or (_is_exact(run, objective) and not lacks_judge(run, objective)):
-            return False, teacher
-        teacher = ProcessTeacher.of(rows, seed, curves, known) if teacher is None else teacher
+            return Learned("rows", teacher)
+        if (
+            teacher is None
+            or judge is None
+            or not (_is_far_behind(teacher, run.best_score, judge) and stays_near(run, objective, teacher, seed))
+        ):
+            teacher = asked(known if teacher is None else teacher.covariances)
+        alone, points = run.best_score**2, None
+        if exact and judge is not None:
+            points = keep_near(run, objective, plan, teacher, seed)
+        rival, rival_score, penalties = run.best, run.best_score, run.best_penalties
         if judge is not None and prefers(rival, teacher, judge, fresh, clearly=False):
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
-            return False, teacher
+            return Learned("rows", teacher, points)
+        if judge is not None and alone < MAX_LEFT_SHARE * objective.spread:
+            begun, plan = copy.deepcopy(rival), replace(plan, starts=1)
         try:
             taught, sentence = teach(run, objective.on(begun), plan, teacher, seed)
         except KeyboardInterrupt:
@@ -171,7 +241,7 @@ def _run_process_stages(
             raise
         if run.over and judge is None:  # cut short, and no rows to say what that has done
             run.judge_anew(objective.on(rival), None)
-            return False, teacher
+            return Learned("rows", teacher)
     run.judge_anew(objective.on(taught), judge)
     if judge is not None and (
         goes_astray(taught, rival, teacher, judge)
@@ -179,10 +249,21 @@ def _run_process_stages(
     ):
         run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
         run.history.decide("teacher", f"{sentence}; held-out rows prefer the network that learned from the rows")
-        return False, teacher
+        return Learned("rows", teacher, points)
     run.best_penalties = penalties
     run.history.decide("teacher", f"{sentence}; it stays so, as held-out rows do not ask for another")
-    return True, teacher
+    return Learned("process", teacher)
+
+
+@torch.no_grad()
+def _misfit(model: KAN, teacher: ProcessTeacher, points: Tensor) -> float:
+    """Mean square by which a network differs from a process: of a blend with curves that it cannot be it learns nothing."""
+    return float((model.unit_forward(points) - teacher(points)).square().mean())
+
+
+def _is_far_behind(teacher: ProcessTeacher, error: float, judge: DataObjective) -> bool:
+    """Whether a teacher misses held-out rows by so much more than a network does that no search for a better one would help."""
+    return math.sqrt(float((teacher(judge.u) - judge.t).square().mean())) > MAX_BEHIND * error
 
 
 def teach(
@@ -206,10 +287,12 @@ def teach(
     judge = run.held_out
     between = replace(student, u=unseen, t=teacher(unseen))
     run.judge_anew(student, between)
+    from splinework.train.exchange import exchange  # loaded by the first network that is taught
+
     try:
         with run.approximating("teacher, ", TARGET_SHARE * teacher.uncertainty(unseen), SETTLES):
             run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never"))
-            _exchange(run, student, plan, objective.u, teacher, seed)
+            exchange(run, student, plan, objective.u, teacher, seed)
         assert run.best is not None
         run.judge_anew(student.on(run.best), between)
     finally:
@@ -218,77 +301,33 @@ def teach(
     return run.best, f"{len(points)} points of {teacher} taught the network, which differs by {100 * misfit:.2g} %"
 
 
-def finish(
-    run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed: int, teacher: ProcessTeacher | None
-) -> None:
+def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed: int, learned: Learned) -> None:
     """The last steps of a network that learned from a process, or from curves: that learns from all rows, and it from that."""
     assert run.best is not None
+    teacher = learned.process
+    if learned.source == "mean":
+        run.held_out = None
+        return take_constant(run, everything)
     if teacher is None:
-        run.held_out, curves = None, estimated_curves(everything)
+        run.held_out, curves = None, estimated_curves(everything, learned.curves)
         assert curves is not None
         take_curves(run, everything, plan, curves)
         return
+    from splinework.train.exchange import exchange  # loaded by the first network that is taught
+
     everything, penalties = everything.on(copy.deepcopy(run.best)), run.best_penalties
-    curves = None if teacher.curves is None else estimated_curves(everything)
+    known = teacher.curves if isinstance(teacher.curves, SumOfCurves) else None
+    curves = None if teacher.curves is None else estimated_curves(everything, known)
     knowing = ProcessTeacher.of(rows_of(everything), seed, curves, teacher.covariances)
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
     run.judge_anew(student, None)
     with run.approximating("teacher, ", TARGET_SHARE * knowing.uncertainty(points), SETTLES):
         run.advance(student, plan.method, N_FINAL_STEPS, "polish")
-        _exchange(run, student, plan, everything.u, knowing, seed)
+        exchange(run, student, plan, everything.u, knowing, seed)
     run.judge_anew(student.on(run.best), None)
     extend_margins(run, student)  # of a few rows one is more than the points that a grid may leave out
     run.best_penalties = penalties
-
-
-def _exchange(
-    run: TrainingRun, student: DataObjective, plan: TrainingPlan, rows: Tensor, teacher: ProcessTeacher, seed: int
-) -> None:
-    """Adds points where the run's best network differs most from its teacher to those that it has learned from, and goes on.
-
-    After Remez' exchange algorithm. A network that agrees with its teacher in the mean may be off by dozens of spreads in a
-    corner that few of the points have come to, and a little beyond the rows. What is between the rows comes first: where it is
-    met less well after it, the network stays as it was.
-    """
-    assert run.best is not None
-    count, first = len(student.u), run.best
-    between, all_round = new_points(rows, count // 4, seed), _candidates(rows, count, teacher, seed)
-    inner = replace(student, u=between, t=teacher(between), weights=None)
-    misfit = math.sqrt(inner.on(first).loss_value())
-    most = max(MAX_LOSS * misfit, run.target)
-    student = student.on(copy.deepcopy(first))
-    run.judge_anew(student, replace(student, **vars(all_round)))
-    for turn in range(1, 1 + N_EXCHANGES):
-        if run.over or run.best_score < MAX_RATIO * misfit:
-            break
-        candidates = _candidates(rows, N_CANDIDATES * count, teacher, seed + turn)
-        student = _with_hardest(student, candidates, math.ceil(HARD_SHARE * len(student.u)))
-        run.advance(student, plan.method, N_EXCHANGE_STEPS, "exchange")
-    if math.sqrt(inner.on(run.best).loss_value()) > most:
-        run.judge_anew(student.on(first), inner)
-
-
-@torch.no_grad()
-def _with_hardest(student: DataObjective, some: Samples, count: int) -> DataObjective:
-    """The objective with further points: the `count` of some where its network differs most from the teacher."""
-    assert some.weights is not None
-    differences = some.weights * (student.model.unit_forward(some.u) - some.t).square().mean(1)
-    hardest = some.rows(differences.topk(count).indices)
-    before = torch.ones_like(student.u[:, 0]) if student.weights is None else student.weights
-    u, t = torch.cat([student.u, hardest.u]), torch.cat([student.t, hardest.t])
-    return replace(student, u=u, t=t, weights=torch.cat([before, cast(Tensor, hardest.weights)]))
-
-
-def _candidates(rows: Tensor, count: int, teacher: ProcessTeacher, seed: int) -> Samples:
-    """New points between the rows, and beyond; the less a teacher knows of the mean there, the less they weigh."""
-    outer = outer_points(rows, math.ceil(OUTER_SHARE * count), torch.Generator().manual_seed(seed))
-    between = new_points(rows, count, seed)
-    points = torch.cat([between, outer])
-    means, deviations = teacher.posterior(points)
-    variance = deviations.square().mean(1)
-    weights = (teacher.uncertainty(between) ** 2 / variance.clamp_min(1e-300)).clamp_max(1)
-    return Samples(points, means, normalised_weights(weights))
 
 
 def _points(objective: DataObjective, seed: int) -> Tensor:
