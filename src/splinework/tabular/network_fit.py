@@ -89,9 +89,8 @@ class NetworkFit:
         groups = [[place[i] for i in group if i in place] for group in self.groups]
         rows: dict[str, Any] = {"raw_x": self.raw_x[:, at], "u": self.u[:, at], "scaling": self.scaling.of_inputs(at)}
         own = replace(self, **rows, groups=groups, owners=self.owners[at], names=names, screening=found)
-        return replace(
-            result := own.run(log), kept=kept if result.kept is None else tuple(kept[i] for i in result.kept)
-        )
+        result = own.run(log)
+        return replace(result, kept=kept if result.kept is None else tuple(kept[i] for i in result.kept))
 
     def run(self, log: TrainingLog) -> TrainedNetwork:
         """The network of all inputs."""
