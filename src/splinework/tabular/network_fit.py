@@ -135,13 +135,9 @@ class NetworkFit:
         return job._simplest(curves, layer, training, smooth, found.mixture.losses, log) or best
 
     def _constant_if_as_good(
-        self,
-        of: tuple[FittedCurves, CrossValidatedCurves, KANLayer],
-        best: TrainedNetwork,
-        more: float,
-        log: TrainingLog,
+        self, of: tuple[FittedCurves, CrossValidatedCurves, KANLayer], best: TrainedNetwork, by: float, log: TrainingLog
     ) -> TrainedNetwork | None:
-        """The constant, where held-out losses, with an allowance for what they have chosen, are hardly less; else None."""
+        """The constant, where held-out losses, times an allowance `by` for what they have chosen, are hardly less; else None."""
         curves, parts, layer = of
         judged = self.task.is_regression and self.settings.hidden == "auto" and self.screening is None
         if not judged or best.out_of_fold is None:
@@ -151,8 +147,8 @@ class NetworkFit:
         base = found.offsets[held, self.fold[held]]
         unseen = (best.out_of_fold[held] - self.scaling.y_shift) / self.scaling.y_scale
         losses, weights = self.task.loss(base, self.t[held]), self.weights[held]
-        gains = losses - more * self.task.loss(unseen, self.t[held])
-        if is_significant(gains, weights, CHOSEN_Z if more > 1 else 1.0):
+        gains = losses - by * self.task.loss(unseen, self.t[held])
+        if is_significant(gains, weights, CHOSEN_Z if by > 1 else 1.0):
             return None
         loss = float(weights @ losses / weights.sum())
         return self._additive(layer, curves, found.whole, 1.0, self._unseen(held, base), loss, log)
