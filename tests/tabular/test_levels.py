@@ -35,7 +35,7 @@ def drawn(kind: str, levels: int, count: int, seed: int) -> tuple[pd.DataFrame, 
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("kind", list(WORSE))
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind == "curves")) for kind in WORSE])
 def test_levels_have_effects_slopes_and_curves_of_their_own(kind: str, seed: int) -> None:
     seen = 700
     table, function, covariance = drawn(kind, 40, 2 * seen, seed)
@@ -47,7 +47,7 @@ def test_levels_have_effects_slopes_and_curves_of_their_own(kind: str, seed: int
     assert error < WORSE[kind] * least
 
 
-@pytest.mark.parametrize("kind", ["slopes", "both"])
+@pytest.mark.parametrize("kind", ["slopes", pytest.param("both", marks=pytest.mark.slow)])
 def test_classes_know_slopes_of_levels(kind: str) -> None:
     seen = 700
     table, function, _ = drawn(kind, 20, 3 * seen, 2)

@@ -52,7 +52,7 @@ def test_a_network_is_fitted_to_rows_that_say_more_than_the_estimate(
     assert bool(asked_for) is tried
 
 
-@pytest.mark.parametrize("estimator", [KANRegressor, KANClassifier])
+@pytest.mark.parametrize("estimator", [KANRegressor, pytest.param(KANClassifier, marks=pytest.mark.slow)])
 def test_the_network_that_learns_from_a_process_has_no_edges_from_inputs_that_do_nothing(estimator) -> None:
     random = np.random.default_rng(0)
     x, fresh = (random.uniform(-1, 1, (count, 5)) for count in (150, 300))

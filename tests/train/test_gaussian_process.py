@@ -189,7 +189,8 @@ IDLE_CASES = {
 }
 
 
-@pytest.mark.parametrize(("case", "count"), [*product(IDLE_CASES, (60, 200))])
+@pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("case", IDLE_CASES)
 def test_inputs_that_do_nothing_are_left_out_and_no_others(case, count):
     active, function = IDLE_CASES[case]
     generator = torch.Generator().manual_seed(count)
@@ -206,7 +207,7 @@ def test_inputs_that_do_nothing_are_left_out_and_no_others(case, count):
     assert errors[0] < 1.3 * errors[1]
 
 
-@pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.parametrize("seed", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_weak_input_that_all_rows_show_stays_though_a_sample_of_them_may_not_show_it(seed):
     generator = torch.Generator().manual_seed(seed)
     x = 2 * torch.rand(1500, 2, generator=generator, dtype=torch.float64) - 1
