@@ -281,14 +281,14 @@ def teach(
     Returns:
         The network, whose score is what it misses between the rows, and a sentence about it.
     """
+    from splinework.train.exchange import exchange  # loaded by the first network that is taught
+
     points = _points(objective, seed)
     unseen = new_points(objective.u, round(HELD_OUT_SHARE * len(points)), seed)
     student = replace(objective, u=points, t=teacher(points), weights=None)
     judge = run.held_out
     between = replace(student, u=unseen, t=teacher(unseen))
     run.judge_anew(student, between)
-    from splinework.train.exchange import exchange  # loaded by the first network that is taught
-
     try:
         with run.approximating("teacher, ", TARGET_SHARE * teacher.uncertainty(unseen), SETTLES):
             run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never"))
