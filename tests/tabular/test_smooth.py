@@ -25,6 +25,19 @@ def test_smooth_estimates_of_noise_are_not_better_than_the_mean() -> None:
         assert not is_significant(gains[:, 0], weights)
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("count", [12, 20, 29])
+def test_columns_of_a_few_clean_rows_may_act_together(count: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    x, fresh = (random.uniform(-1, 1, (rows, 2)) for rows in (count, 2000))
+
+    def truth(u: np.ndarray) -> np.ndarray:
+        return u[:, 0] * u[:, 1]
+
+    error = KANRegressor().fit(x, truth(x)).predict(fresh) - truth(fresh)
+    assert np.sqrt(np.square(error).mean()) < 0.15 * truth(fresh).std()
+
+
 @pytest.mark.parametrize(
     ("loss", "noise", "count", "columns", "tried"),
     [

@@ -11,7 +11,7 @@ from splinework.train import process_teacher
 from splinework.train.curve import CurveEstimate, grid_range, smooth_curve, spline_network
 from splinework.train.data_split import Samples
 from splinework.train.penalised_spline import PenalisedSpline, penalty_rows
-from splinework.train.process_teacher import ProcessTeacher, estimated_curve
+from splinework.train.process_teacher import ProcessTeacher, estimated_curve, learned_curve
 
 
 def spread_of(values):
@@ -300,3 +300,21 @@ def test_a_curve_of_noisy_rows_goes_on_beyond_them_like_the_process_that_it_is_b
     for end, outermost in ((low, u.amin(0)), (high, u.amax(0))):
         own, its = (float((f(end[None]) - f(outermost[None])).detach()) for f in (found, process))
         assert abs(own - its) <= 0.02
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("end", [-0.99, -0.92, -0.82])
+def test_a_curve_that_learns_a_rough_function_stays_near_it_on_all_of_its_grid(end, seed):
+    u = torch.linspace(end, 0.95, 22, dtype=torch.float64)[:, None]
+    values = np.random.default_rng(seed).normal(size=25)
+
+    def rough(points):
+        return torch.from_numpy(np.interp(points.numpy(), np.linspace(-1.2, 1.2, 25), values))
+
+    found = learned_curve(sw.KAN([1, 1], dtype=torch.float64), u, rough)
+    layer = found.network.kan_layers[0]
+    low, high = (float(side) for side in layer.basis.domain(layer.grid))
+    points = torch.linspace(low, high, 1000, dtype=torch.float64)[:, None]
+    assert low < end
+    assert high > 0.95
+    assert float((found(points).detach() - rough(points)).abs().max()) < 0.5

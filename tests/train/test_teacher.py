@@ -257,3 +257,22 @@ def test_curves_are_compared_with_what_a_network_has_learned_of_a_process():
     for best, source in ((followed, "process"), (objective.model, "curves")):  # one has learned it, the other nothing
         run.best = best
         assert teaching._curves_or(learned, run, objective, plan, 0, curves, last=False).source == source
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_too_few_to_judge_teach_by_their_process_and_curves_alone(seed, monkeypatch):
+    random = np.random.default_rng(seed)
+    x, fresh = random.normal(size=(10, 3)), random.normal(size=(500, 3))
+
+    def truth(u):
+        return np.tanh(u[:, :1]) + u[:, 1:2]
+
+    stages, asked = teaching.run_stages, []
+    monkeypatch.setattr(
+        teaching, "run_stages", lambda run, objective, plan: (asked.append(objective), stages(run, objective, plan))
+    )
+    model = sw.fit(sw.KAN([3, 7, 1]), x, truth(x), progress=False).model
+    assert all(objective.count > 1000 for objective in asked)  # points of the teacher, never the rows, which any network meets
+    error = model(torch.from_numpy(fresh)).detach().numpy() - truth(fresh)
+    assert np.sqrt(np.square(error).mean()) < truth(fresh).std()
+    assert np.abs(error).max() < 5 * truth(fresh).std()

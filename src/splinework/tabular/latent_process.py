@@ -19,7 +19,7 @@ from torch import Tensor
 
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation
-from splinework.tabular.smooth import MAX_COVARIATES, MAX_ROWS, MIN_ROWS, SmoothEstimate, close_idle_inputs, network_for
+from splinework.tabular.smooth import MAX_COVARIATES, MAX_ROWS, SmoothEstimate, close_idle_inputs, network_for
 from splinework.tabular.stacking import Stacking, stack
 from splinework.tabular.tasks import Classification, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
@@ -30,6 +30,7 @@ from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples, set_units
 from splinework.train.gaussian_process import GaussianProcess, fit_process, is_refitted
 from splinework.train.process_teacher import ProcessTeacher, learned_curve
+from splinework.train.teacher import MIN_ROWS
 
 MAX_OUTPUTS = 6
 """Most outputs, each of which has a process of its own."""

@@ -18,7 +18,7 @@ from splinework.tabular.cross_validation import CrossValidatedCurves, cross_vali
 from splinework.tabular.curves import FittedCurves, fit_curves, tuned_to_constant
 from splinework.tabular.design import make_design
 from splinework.tabular.ensemble import EnsembleSettings
-from splinework.tabular.ensemble_size import MIN_INTERACTION_ROWS, ensemble_settings, hidden_layers
+from splinework.tabular.ensemble_size import ensemble_settings, hidden_layers
 from splinework.tabular.few_nodes import fewest_nodes
 from splinework.tabular.grids import curve_intervals, quantile_layer
 from splinework.tabular.hyperparameters import Hyperparameters
@@ -40,6 +40,7 @@ from splinework.train.between_rows import is_significant
 from splinework.train.covariance import Covariance
 from splinework.train.data_split import Samples
 from splinework.train.gaussian_process import MAX_EXACT_ROWS
+from splinework.train.teacher import MIN_ROWS
 
 MIN_CLEAN_LOSS, MAX_CLEAN_LOSS = 1e-14, 1e-3
 """Losses, as a share of the variance, between which a network is also fitted to the rows themselves."""
@@ -100,7 +101,7 @@ class NetworkFit:
         curves = fit_curves(design, self.t, self.weights, self.task, self.screening, self.signs)
         job = replace(self, task=curves.task)
         loss = float(self.weights @ job.task.loss(curves.whole.values(design), self.t)) / len(self.t)
-        hidden, enough = hidden_layers(self.settings, len(self.t), self.t.shape[1]), len(self.t) >= MIN_INTERACTION_ROWS
+        hidden, enough = hidden_layers(self.settings, len(self.t), self.t.shape[1]), len(self.t) >= MIN_ROWS
         compared = enough and not (self.task.is_regression and self.settings.prefer == "accuracy")
         if log("curves", 1, 1, loss) or not (hidden or compared):
             unseen = curves.unseen(self.fold) if self.task.is_regression else None

@@ -32,10 +32,10 @@ from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
 from splinework.train.process_teacher import ProcessTeacher, estimated_curve
 from splinework.train.run import TrainingRun
-from splinework.train.teacher import teach
+from splinework.train.teacher import MIN_ROWS, teach
 
-MIN_ROWS, MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 20, 10_000, 20, 4
-"""Sizes of the tables for which the rival is fitted."""
+MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 10_000, 20, 4
+"""Sizes up to which the rival is fitted."""
 MAX_CURVE_ROWS = 100_000
 """Rows up to which curves may be the rival; beyond `MAX_ROWS` a process knows too few of them."""
 MIN_FITTED_ROWS, MAX_FITTED_ROWS = 500, 10_000

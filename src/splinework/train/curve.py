@@ -133,19 +133,20 @@ class SmoothCurve(CurveEstimate):
 
 
 @torch.no_grad()
-def smooth_curve(model: KAN, rows: Samples) -> SmoothCurve:
+def smooth_curve(model: KAN, rows: Samples, ends: tuple[Tensor, Tensor] | None = None) -> SmoothCurve:
     """Fits the curves of one input.
 
     Args:
         model: A network whose first layer says what the domain of the input is; unchanged.
         rows: The rows in network units, with at least `MIN_ROWS` values of the input.
+        ends: Ends of the grid, `(1,)` each; by default a little beyond the rows.
 
     Returns:
         The curves of the least criterion.
     """
     layer = model.kan_layers[0]
     x, t = rows.u[:, 0], rows.t
-    low, high = grid_range(layer, rows.u)
+    low, high = grid_range(layer, rows.u) if ends is None else ends
     root = torch.ones_like(x) if rows.weights is None else rows.weights.sqrt()
     chosen = choose(x, t, root, low, high)
     grid = chosen.basis.make_grid(low, high)

@@ -195,10 +195,17 @@ def estimated_curve(model: KAN, rows: Samples, seed: int) -> tuple[CurveEstimate
 
 def learned_curve(model: KAN, u: Tensor, function: Callable[[Tensor], Tensor]) -> SmoothCurve:
     """The spline of one input that is nearest to a function of points `(M, 1)`, among the rows `u (N, 1)` and on the grid."""
-    low, high = grid_range(model.kan_layers[0], u)
-    count = min(max(POINTS_PER_ROW * len(u), MIN_CURVE_POINTS), MAX_CURVE_POINTS)
-    points = low + (high - low) * torch.linspace(0, 1, count, dtype=low.dtype, device=low.device)[:, None]
-    return smooth_curve(model, Samples(points, function(points), None))
+    return _learned_between(model, len(u), function, grid_range(model.kan_layers[0], u))
+
+
+def _learned_between(
+    model: KAN, rows: int, function: Callable[[Tensor], Tensor], ends: tuple[Tensor, Tensor]
+) -> SmoothCurve:
+    """The spline that is nearest to a function on a grid with these ends `(1,)`, all of which points tell it of."""
+    count = min(max(POINTS_PER_ROW * rows, MIN_CURVE_POINTS), MAX_CURVE_POINTS)
+    share = torch.linspace(0, 1, count, dtype=ends[0].dtype, device=ends[0].device)[:, None]
+    points = ends[0] + (ends[1] - ends[0]) * share
+    return smooth_curve(model, Samples(points, function(points), None), ends)
 
 
 def _continued(model: KAN, rows: Samples, curve: CurveEstimate, teacher: ProcessTeacher) -> CurveEstimate | None:
@@ -218,10 +225,11 @@ def _continued(model: KAN, rows: Samples, curve: CurveEstimate, teacher: Process
         sides.append(beyond[max(count - 1, 0)])
     if bool((sides[1] - sides[0] <= (1 + MIN_REACH) * (ends[1] - ends[0])).all()):
         return None
-    count = min(max(POINTS_PER_ROW * len(rows.u), MIN_CURVE_POINTS), MAX_CURVE_POINTS)
-    share = torch.linspace(0, 1, count, dtype=ends.dtype, device=ends.device)[:, None]
-    points = sides[0] + (sides[1] - sides[0]) * share
-    taught = smooth_curve(model, Samples(points, _continuation(curve, teacher, points, rows.u), None))
+
+    def mean(points: Tensor) -> Tensor:
+        return _continuation(curve, teacher, points, rows.u)
+
+    taught = _learned_between(model, len(rows.u), mean, (sides[0], sides[1]))
     apart = (taught(rows.u) - curve(rows.u)).square().mean()
     if bool(apart <= curve.left_out.square().mean()):
         return taught

@@ -203,9 +203,10 @@ def _run_process_stages(
     def sees_noise(teacher: ProcessTeacher) -> bool:
         return teacher.noise > max(teacher.uncertainty(fresh), MIN_NOISE_SHARE * math.sqrt(objective.spread))
 
-    teacher = asked(known, quick=True) if exact else None
-    noisy = False
-    if teacher is not None and sees_noise(teacher):
+    unjudged = lacks_judge(run, objective)
+    teacher = asked(known, quick=not unjudged) if exact else None
+    noisy = unjudged
+    if teacher is not None and not unjudged and sees_noise(teacher):
         teacher = asked(teacher.covariances)
         noisy = sees_noise(teacher)
     if noisy:
@@ -217,7 +218,7 @@ def _run_process_stages(
     else:
         run_stages(run, objective, plan)
         assert run.best is not None
-        if run.over or (_is_exact(run, objective) and not lacks_judge(run, objective)):
+        if run.over or _is_exact(run, objective):
             return Learned("rows", teacher)
         if (
             teacher is None
@@ -337,5 +338,5 @@ def _points(objective: DataObjective, seed: int) -> Tensor:
 
 
 def _is_exact(run: TrainingRun, objective: DataObjective) -> bool:
-    """Whether the run's best state leaves nothing to learn."""
-    return run.best_score**2 < MAX_NEGLIGIBLE_SHARE * objective.spread
+    """Whether the run's best state leaves nothing to learn: not if it goes through rows so few that any state could."""
+    return run.best_score**2 < MAX_NEGLIGIBLE_SHARE * objective.spread and not lacks_judge(run, objective)
