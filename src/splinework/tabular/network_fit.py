@@ -130,29 +130,36 @@ class NetworkFit:
         smooth = job._smooth(parts.held, found.mixture, plain, log)
         best = smooth or job._merged(curves, parts, layer, ensemble, found, log)
         more = 1.0 if smooth else found.mixture.allowance()
-        constant = job._constant_if_as_good((curves, parts, layer), best, more, log)
+        constant = job._constant_if_as_good((curves, parts, layer), best, found.mixture, more, log)
         if constant is not None or self.screening is not None or self.settings.prefer == "accuracy":
             return constant or best
         return job._simplest(curves, layer, training, smooth, found.mixture.losses, log) or best
 
     def _constant_if_as_good(
-        self, of: tuple[FittedCurves, CrossValidatedCurves, KANLayer], best: TrainedNetwork, by: float, log: TrainingLog
+        self,
+        of: tuple[FittedCurves, CrossValidatedCurves, KANLayer],
+        best: TrainedNetwork,
+        found: Stacking,
+        by: float,
+        log: TrainingLog,
     ) -> TrainedNetwork | None:
         """The constant, where held-out losses, times an allowance `by` for what they have chosen, are hardly less; else None."""
         curves, parts, layer = of
-        judged = self.task.is_regression and self.settings.hidden == "auto" and self.screening is None
-        if not judged or best.out_of_fold is None:
+        if self.settings.hidden != "auto" or self.screening is not None:
             return None
-        held = parts.held[~torch.isnan(best.out_of_fold[parts.held, 0])]
-        found = curves_of(curves, self.fold, len(parts.parts), ())
-        base = found.offsets[held, self.fold[held]]
-        unseen = (best.out_of_fold[held] - self.scaling.y_shift) / self.scaling.y_scale
+        held, own, outputs = parts.held, found.losses, best.out_of_fold
+        if outputs is not None:
+            held = held[~torch.isnan(outputs[held, 0])]
+            unseen = (outputs[held] - self.scaling.y_shift) / self.scaling.y_scale
+            own = (best.task or self.task).loss(unseen, self.t[held])
+        constant = curves_of(curves, self.fold, len(parts.parts), ())
+        base = constant.offsets[held, self.fold[held]]
         losses, weights = self.task.loss(base, self.t[held]), self.weights[held]
-        gains = losses - by * self.task.loss(unseen, self.t[held])
-        if is_significant(gains, weights, CHOSEN_Z if by > 1 else 1.0):
+        if is_significant(losses - by * own, weights, CHOSEN_Z if by > 1 else 1.0):
             return None
         loss = float(weights @ losses / weights.sum())
-        return self._additive(layer, curves, found.whole, 1.0, self._unseen(held, base), loss, log)
+        unseen = self._unseen(held, base) if self.task.is_regression else None
+        return self._additive(layer, curves, constant.whole, 1.0, unseen, loss, log)
 
     def _simplest(
         self,

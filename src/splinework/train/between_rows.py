@@ -65,8 +65,9 @@ def draw_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
 def outer_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Points beyond the rows, and between columns that go together: `(count, inputs)`.
 
-    A row is stretched away from the mean by a factor of one and an exponential variable, as far as the columns' tails allow; half
-    of the rows have taken some columns from others before. Codes keep their values.
+    A row is stretched away from the mean by a factor of one and an exponential variable, as far as the columns' tails allow: half
+    of the rows by one factor, the others by one for each column. Half have taken some columns from others before. Codes keep
+    their values.
 
     Args:
         u: Rows `(N, inputs)`.
@@ -83,7 +84,7 @@ def outer_points(u: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
     codes = torch.tensor([_is_code(column) for column in u.T]).to(u.device)
     mixed = torch.where((chance(inputs) < 0.5) & (chance(1) < 0.5), some(), some())
-    factor = 1 - STRETCH * chance(1).clamp_min(1e-6).log()
+    factor = 1 - STRETCH * torch.where(chance(1) < 0.5, chance(1), chance(inputs)).clamp_min(1e-6).log()
     low, high = reached(u, OUTER_REACH)
     return torch.where(codes, mixed, (u.mean(0) + factor * (mixed - u.mean(0))).clamp(low, high))
 

@@ -148,6 +148,8 @@ class _Surroundings:
         means, deviations = self.teacher.posterior(points)
         weights, misfit = self.certainty(deviations), math.sqrt(self.inner.on(model).loss_value())
         if not self.with_rows:
+            # A network may miss even what is between the rows, by more than the process does: that is no measure.
+            misfit = min(misfit, math.sqrt(float(self.teacher.left_out.square().mean())))
             judge = replace(self.student, u=points, t=means, weights=normalised_weights(weights))
             return judge, MAX_RATIO * misfit, float(weights.mean())
         count = len(points) + self.inner.count
