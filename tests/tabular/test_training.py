@@ -262,3 +262,13 @@ def test_an_unknown_word_for_hidden_is_refused() -> None:
             settings=Hyperparameters(hidden="many"),
             seed=0,
         )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_that_no_column_explains_leave_the_shares_of_the_classes(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    count, classes = (12, 20, 28, 60)[seed % 4], 2 + seed % 2
+    x, labels = random.normal(size=(count, 4)), random.integers(classes, size=count)
+    shares = (np.bincount(labels) + 0.5) / (count + 0.5 * classes)
+    found = sw.KANClassifier().fit(x, labels).predict_proba(random.normal(size=(50, 4)))
+    np.testing.assert_allclose(found, np.broadcast_to(shares, found.shape), rtol=0.02)

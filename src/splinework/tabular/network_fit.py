@@ -155,7 +155,8 @@ class NetworkFit:
         constant = curves_of(curves, self.fold, len(parts.parts), ())
         base = constant.offsets[held, self.fold[held]]
         losses, weights = self.task.loss(base, self.t[held]), self.weights[held]
-        if is_significant(losses - by * own, weights, CHOSEN_Z if by > 1 else 1.0):
+        chosen = by > 1 or not self.task.is_regression  # rows have chosen a temperature at least
+        if is_significant(losses - by * own, weights, CHOSEN_Z if chosen else 1.0):
             return None
         loss = float(weights @ losses / weights.sum())
         unseen = self._unseen(held, base) if self.task.is_regression else None
