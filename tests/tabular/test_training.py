@@ -271,4 +271,4 @@ def test_labels_that_no_column_explains_leave_the_shares_of_the_classes(seed: in
     x, labels = random.normal(size=(count, 4)), random.integers(classes, size=count)
     shares = (np.bincount(labels) + 0.5) / (count + 0.5 * classes)
     found = sw.KANClassifier().fit(x, labels).predict_proba(random.normal(size=(50, 4)))
-    np.testing.assert_allclose(found, np.broadcast_to(shares, found.shape), rtol=0.02)
+    np.testing.assert_allclose(found, np.broadcast_to(shares, found.shape), atol=0.05)
