@@ -61,8 +61,8 @@ MIN_POINTS, POINTS_PER_PARAMETER, HELD_OUT_SHARE = 1500, 3, 0.15
 """Points that the network learns from, and the share of as many again by which its states are judged."""
 TARGET_SHARE = 0.25
 """Share of the teacher's own uncertainty below which following it more closely is not worth while: it adds 3 % to the error."""
-N_STARTS, N_FINAL_STEPS, SETTLES = 4, 30, 0.2
-"""Starts of the network, steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
+N_STARTS, N_SHOWN_STARTS, N_FINAL_STEPS, SETTLES = 4, 8, 30, 0.2
+"""Starts of the network, and of one that the rows show the way, steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
 
 
 def is_teachable(objective: DataObjective, plan: TrainingPlan, options: TrainingOptions) -> bool:
@@ -135,7 +135,7 @@ def run_taught_stages(
         take_curves(run, objective, plan, curves, grows=last)
         run.history.decide("teacher", "a sum of curves leaves nothing to explain")
         return Learned("curves", curves=curves)
-    learned = _run_process_stages(run, objective, plan, seed, curves, begun)
+    learned = _run_process_stages(run, objective, plan, seed, curves, begun, last=last)
     if curves is None or run.over or _is_exact(run, objective):
         return learned
     learned = _curves_or(learned, run, objective, plan, seed, curves, last=last)
@@ -181,6 +181,8 @@ def _run_process_stages(
     seed: int,
     curves: CurveEstimate | None,
     known: Sequence[Covariance],
+    *,
+    last: bool,
 ) -> Learned:
     """Runs the stages of networks that learn from the rows or from a Gaussian process; the run keeps the best state.
 
@@ -210,35 +212,38 @@ def _run_process_stages(
         noisy = sees_noise(teacher)
     if noisy:
         assert teacher is not None
-        taught, sentence = teach(run, objective, plan, teacher, seed)
+        taught, sentence = teach(run, objective, plan, teacher, seed, last=last)
         run.judge_anew(objective.on(taught), judge)
         own = smooth_edges(run, objective.on(copy.deepcopy(taught)), plan.method)
         rival, rival_score, penalties = own.model, run.score(own), own.penalties
     else:
-        run_stages(run, objective, plan)
+        hands_over = _shown_the_way(run, objective, plan, teacher)
         assert run.best is not None
         if run.over or (_is_exact(run, objective) and not lacks_judge(run, objective)):
             return Learned("rows", teacher)
-        if (
+        if not hands_over and (
             teacher is None
             or judge is None
             or not (_is_far_behind(teacher, run.best_score, judge) and stays_near(run, objective, teacher, seed))
         ):
             teacher = asked(known if teacher is None else teacher.covariances)
         alone, points = run.best_score**2, None
-        if exact and judge is not None:
+        if exact and judge is not None and not hands_over:
             points = keep_near(run, objective, plan, teacher, seed)
         rival, rival_score, penalties = run.best, run.best_score, run.best_penalties
-        if judge is not None and prefers(rival, teacher, judge, fresh, clearly=False):
+        assert teacher is not None
+        if not hands_over and judge is not None and prefers(rival, teacher, judge, fresh, clearly=False):
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
             return Learned("rows", teacher, points)
         if judge is not None and alone < MAX_LEFT_SHARE * objective.spread:
             begun, plan = copy.deepcopy(rival), replace(plan, starts=1)
         try:
-            taught, sentence = teach(run, objective.on(begun), plan, teacher, seed)
+            taught, sentence = teach(run, objective.on(begun), plan, teacher, seed, last=last)
         except KeyboardInterrupt:
             run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
             raise
+        if hands_over and _knows_more(run, objective, plan, teacher, taught):
+            return Learned("rows", teacher)
         if run.over and judge is None:  # cut short, and no rows to say what that has done
             run.judge_anew(objective.on(rival), None)
             return Learned("rows", teacher)
@@ -261,13 +266,54 @@ def _misfit(model: KAN, teacher: ProcessTeacher, points: Tensor) -> float:
     return float((model.unit_forward(points) - teacher(points)).square().mean())
 
 
+def _shown_the_way(
+    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: ProcessTeacher | None
+) -> bool:
+    """Runs the stages of a network that learns from the rows; whether it leaves the rest to the teacher.
+
+    Where held-out rows are met so much better by a process than a network need meet them to be a good start, it learns from the
+    rows no further than that: points are more, and as exact.
+    """
+    judge, enough = run.held_out, math.sqrt(MAX_LEFT_SHARE * objective.spread)
+    ahead = teacher is not None and isinstance(judge, DataObjective) and MAX_BEHIND * _error(teacher, judge) < enough
+    with run.approximating("", enough if ahead else 0.0, None):
+        run_stages(run, objective, replace(plan, starts=min(plan.starts, N_SHOWN_STARTS)) if ahead else plan)
+    return ahead and run.best_score <= enough
+
+
+def _knows_more(
+    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: ProcessTeacher, taught: KAN
+) -> bool:
+    """Whether rows say more than the teacher to a network that is about as near to them as that; the run has what they say then."""
+    judge = run.held_out
+    assert isinstance(judge, DataObjective)
+    run.judge_anew(objective.on(taught), judge)
+    error = _error(teacher, judge)
+    if run.over or run.best_score > MAX_BEHIND * error:
+        return False
+    with run.approximating("", 0.0, SETTLES):
+        run_stages(run, objective.on(copy.deepcopy(taught)), replace(plan, starts=1))
+    return MAX_BEHIND * run.best_score < error
+
+
 def _is_far_behind(teacher: ProcessTeacher, error: float, judge: DataObjective) -> bool:
     """Whether a teacher misses held-out rows by so much more than a network does that no search for a better one would help."""
-    return math.sqrt(float((teacher(judge.u) - judge.t).square().mean())) > MAX_BEHIND * error
+    return _error(teacher, judge) > MAX_BEHIND * error
+
+
+def _error(teacher: ProcessTeacher, judge: DataObjective) -> float:
+    """Root mean square by which a teacher misses held-out rows."""
+    return math.sqrt(float((teacher(judge.u) - judge.t).square().mean()))
 
 
 def teach(
-    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: ProcessTeacher, seed: int
+    run: TrainingRun,
+    objective: DataObjective,
+    plan: TrainingPlan,
+    teacher: ProcessTeacher,
+    seed: int,
+    *,
+    last: bool = True,
 ) -> tuple[KAN, str]:
     """Trains the network on the teacher's mean; the run keeps the best state.
 
@@ -277,6 +323,7 @@ def teach(
         plan: The plan of the training.
         teacher: The teacher, in the units of the objective.
         seed: Seed of the points that are drawn.
+        last: Whether no `finish` follows, which learns what lies beyond the rows.
 
     Returns:
         The network, whose score is what it misses between the rows, and a sentence about it.
@@ -292,7 +339,8 @@ def teach(
     try:
         with run.approximating("teacher, ", TARGET_SHARE * teacher.uncertainty(unseen), SETTLES):
             run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never"))
-            exchange(run, student, plan, objective.u, teacher, seed)
+            if last:
+                exchange(run, student, plan, objective.u, teacher, seed)
         assert run.best is not None
         run.judge_anew(student.on(run.best), between)
     finally:
@@ -318,7 +366,9 @@ def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed
     everything, penalties = everything.on(copy.deepcopy(run.best)), run.best_penalties
     known = teacher.curves if isinstance(teacher.curves, SumOfCurves) else None
     curves = None if teacher.curves is None else estimated_curves(everything, known)
-    knowing = ProcessTeacher.of(rows_of(everything), seed, curves, teacher.covariances)
+    # Where the network is far from the process, hyperparameters of more rows would not make it a better one.
+    enough = run.best_score > MAX_BEHIND * math.sqrt(float(teacher.left_out.square().mean()))
+    knowing = ProcessTeacher.of(rows_of(everything), seed, curves, teacher.covariances, quick=enough)
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
     run.judge_anew(student, None)
