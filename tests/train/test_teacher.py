@@ -10,7 +10,7 @@ import torch
 
 import splinework as sw
 from splinework.data import SpecialSet
-from splinework.train import Roughness, fitting
+from splinework.train import Roughness, fitting, process_search
 from splinework.train import exchange as exchanging
 from splinework.train import teacher as teaching
 from splinework.train.additive_network import N_CHOICES, estimated_curves, put_curves, shows_nothing
@@ -181,6 +181,63 @@ def test_an_interruption_of_the_teaching_loses_nothing_of_what_the_rows_gave(mon
     plain = state([])
     assert stopped.keys() == plain.keys()
     assert all(torch.equal(stopped[name], plain[name]) for name in plain)
+
+
+def taught_rows(truth, count, seed=0):
+    """A run, its objective and its plan, with some rows held out, and the quick process of the others."""
+    u = torch.rand(count, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 2 - 1
+    t = truth(u)
+    run, objective, plan = lesson(u[count // 5 :], t[count // 5 :], seed)
+    run.held_out = replace(objective, u=u[: count // 5], t=t[: count // 5])
+    run.judge_anew(objective, run.held_out)
+    return run, objective, plan, ProcessTeacher.of(Samples(objective.u, objective.t, None), seed, quick=True)
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_rows_only_show_the_way_where_a_process_is_far_ahead(ahead, monkeypatch):
+    run, objective, plan, teacher = taught_rows(lambda u: torch.exp(torch.sin(3 * u[:, :1]) * u[:, 1:]), 100)
+    monkeypatch.setattr(teaching, "_error", lambda *given: 0.0 if ahead else 1.0)
+    monkeypatch.setattr(teaching, "N_SHOWN_STARTS", 2)
+    assert teaching._shown_the_way(run, objective, plan, teacher) == ahead
+    enough = math.sqrt(teaching.MAX_LEFT_SHARE * objective.spread)
+    judged = [step.rmse_validation for step in run.history.steps if step.stage.startswith("grid")]
+    assert run.target == 0.0
+    assert not ahead or all(error > enough for error in judged[:-1])  # the step that came so far was the last
+
+
+@pytest.mark.parametrize("near", [True, False])
+def test_rows_are_asked_again_where_a_network_is_about_as_near_as_its_teacher(near, monkeypatch):
+    run, objective, plan, teacher = taught_rows(lambda u: u[:, :1] * u[:, 1:], 60)
+    asked = []
+    monkeypatch.setattr(teaching, "run_stages", lambda *given: asked.append(given))
+    monkeypatch.setattr(teaching, "_error", lambda *given: run.best_score if near else 1e-3 * run.best_score)
+    assert not teaching._knows_more(run, objective, plan, teacher, objective.model)
+    assert bool(asked) == near
+
+
+@pytest.mark.parametrize("far", [True, False])
+def test_a_process_that_the_network_is_far_from_is_not_searched_for_again(far, monkeypatch):
+    u = torch.rand(700, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2 - 1
+    t = torch.sin(3 * u[:, :1]) * u[:, 1:]
+    teacher, asked = ProcessTeacher.of(Samples(u[:600], t[:600], None), 0, quick=True), []
+    run, objective, plan = lesson(u, t, 0)
+    run.best, run.best_score = objective.model, (10.0 if far else 1.0) * float(teacher.left_out.square().mean().sqrt())
+    monkeypatch.setattr(process_search, "maximise", lambda start, *given: asked.append(start) or (start, 0.0))
+    monkeypatch.setattr(teaching, "N_FINAL_STEPS", 1)
+    monkeypatch.setattr(exchanging, "N_EXCHANGES", 0)
+    finish(run, objective, plan, 0, Learned("process", teacher))
+    assert bool(asked) == (not far)
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_what_lies_beyond_the_rows_is_learned_once(last, monkeypatch):
+    u = torch.randn(30, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    teacher, met = ProcessTeacher.of(Samples(u, u[:, :1] * u[:, 1:], None), 0), []
+    run, objective, plan = lesson(u, teacher(u), 0)
+    monkeypatch.setattr(exchanging, "exchange", lambda *given: met.append(given))
+    monkeypatch.setattr(teaching, "run_stages", lambda *given: None)
+    teaching.teach(run, objective, plan, teacher, 0, last=last)
+    assert len(met) == last
 
 
 def test_all_rows_teach_without_the_curves_that_most_of_them_had_no_use_for(monkeypatch):

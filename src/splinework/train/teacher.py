@@ -62,7 +62,7 @@ MIN_POINTS, POINTS_PER_PARAMETER, HELD_OUT_SHARE = 1500, 3, 0.15
 TARGET_SHARE = 0.25
 """Share of the teacher's own uncertainty below which following it more closely is not worth while: it adds 3 % to the error."""
 N_STARTS, N_SHOWN_STARTS, N_FINAL_STEPS, SETTLES = 4, 8, 30, 0.2
-"""Starts of the network, and of one that the rows show the way, steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
+"""Starts of the network, and of one that learns from the rows beside a teacher, steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
 
 
 def is_teachable(objective: DataObjective, plan: TrainingPlan, options: TrainingOptions) -> bool:
@@ -271,13 +271,16 @@ def _shown_the_way(
 ) -> bool:
     """Runs the stages of a network that learns from the rows; whether it leaves the rest to the teacher.
 
-    Where held-out rows are met so much better by a process than a network need meet them to be a good start, it learns from the
-    rows no further than that: points are more, and as exact.
+    Where a process meets held-out rows so much better than a network need meet them to be a good start, it learns from the rows
+    no further than that: points are more, and as exact. What fewer starts miss the process knows, but not of how many layers.
     """
-    judge, enough = run.held_out, math.sqrt(MAX_LEFT_SHARE * objective.spread)
-    ahead = teacher is not None and isinstance(judge, DataObjective) and MAX_BEHIND * _error(teacher, judge) < enough
+    judge, enough, ahead = run.held_out, math.sqrt(MAX_LEFT_SHARE * objective.spread), False
+    if teacher is not None and isinstance(judge, DataObjective):
+        ahead = MAX_BEHIND * _error(teacher, judge) < enough
+        few = len(objective.model.kan_layers) == 2
+        plan = replace(plan, starts=min(plan.starts, N_SHOWN_STARTS)) if few else plan
     with run.approximating("", enough if ahead else 0.0, None):
-        run_stages(run, objective, replace(plan, starts=min(plan.starts, N_SHOWN_STARTS)) if ahead else plan)
+        run_stages(run, objective, plan)
     return ahead and run.best_score <= enough
 
 
