@@ -271,7 +271,7 @@ def test_several_classes_are_followed_in_few_steps(monkeypatch):
     found = None
     for factor in (1.0, 2.0, 4.0):
         found = multinomial.solve_classes(design, y, weights, factor * penalties, Multiclass(), start=found)
-    assert max(counted[1:]) <= 12
+    assert max(counted[1:]) <= 16  # on the diagonal alone 33 and 39
 
 
 @pytest.mark.parametrize(

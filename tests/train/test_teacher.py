@@ -10,7 +10,7 @@ import torch
 
 import splinework as sw
 from splinework.data import SpecialSet
-from splinework.train import Roughness, fitting, process_search
+from splinework.train import Roughness, beside_process, fitting, process_search
 from splinework.train import exchange as exchanging
 from splinework.train import teacher as teaching
 from splinework.train.additive_network import N_CHOICES, estimated_curves, put_curves, shows_nothing
@@ -196,9 +196,9 @@ def taught_rows(truth, count, seed=0):
 @pytest.mark.parametrize("ahead", [True, False])
 def test_rows_only_show_the_way_where_a_process_is_far_ahead(ahead, monkeypatch):
     run, objective, plan, teacher = taught_rows(lambda u: torch.exp(torch.sin(3 * u[:, :1]) * u[:, 1:]), 100)
-    monkeypatch.setattr(teaching, "_error", lambda *given: 0.0 if ahead else 1.0)
-    monkeypatch.setattr(teaching, "N_SHOWN_STARTS", 2)
-    assert teaching._shown_the_way(run, objective, plan, teacher) == ahead
+    monkeypatch.setattr(beside_process, "_error", lambda *given: 0.0 if ahead else 1.0)
+    monkeypatch.setattr(beside_process, "N_SHOWN_STARTS", 2)
+    assert beside_process.shown_the_way(run, objective, plan, teacher) == ahead
     enough = math.sqrt(teaching.MAX_LEFT_SHARE * objective.spread)
     judged = [step.rmse_validation for step in run.history.steps if step.stage.startswith("grid")]
     assert run.target == 0.0
@@ -209,9 +209,9 @@ def test_rows_only_show_the_way_where_a_process_is_far_ahead(ahead, monkeypatch)
 def test_rows_are_asked_again_where_a_network_is_about_as_near_as_its_teacher(near, monkeypatch):
     run, objective, plan, teacher = taught_rows(lambda u: u[:, :1] * u[:, 1:], 60)
     asked = []
-    monkeypatch.setattr(teaching, "run_stages", lambda *given: asked.append(given))
-    monkeypatch.setattr(teaching, "_error", lambda *given: run.best_score if near else 1e-3 * run.best_score)
-    assert not teaching._knows_more(run, objective, plan, teacher, objective.model)
+    monkeypatch.setattr(beside_process, "run_stages", lambda *given: asked.append(given))
+    monkeypatch.setattr(beside_process, "_error", lambda *given: run.best_score if near else 1e-3 * run.best_score)
+    assert not beside_process.knows_more(run, objective, plan, teacher, objective.model)
     assert bool(asked) == near
 
 

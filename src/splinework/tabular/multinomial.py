@@ -53,7 +53,9 @@ def solve_classes(
         curvature = _curvature(design, weights, torch.softmax(design.times(coefficients) + bias, -1))
     else:
         curvature = torch.stack([torch.block_diag(0.25 * gram, gram.new_tensor([[0.0]]))] * classes)
-    own = torch.cat([penalties, penalties.new_full((1, classes), 0.25 * total)]).T  # of the biases next to nothing is asked
+    own = torch.cat(
+        [penalties, penalties.new_full((1, classes), 0.25 * total)]
+    ).T  # of the biases next to nothing is asked
     factors = torch.linalg.cholesky(curvature + torch.diag_embed(own.reshape(len(curvature), -1)))
 
     def scaled(flat: Tensor) -> Tensor:
@@ -71,8 +73,13 @@ def solve_classes(
         return float(loss) / total, gradient.flatten().numpy() / total
 
     first = factors.mT @ torch.cat([coefficients, bias[None]]).T.reshape(len(factors), -1, 1)
-    options = {"maxiter": steps, "gtol": GRADIENT_TOLERANCE}
-    found = minimize(cost, first.flatten().numpy(), jac=True, method="L-BFGS-B", options=options)
+    found = minimize(
+        cost,
+        first.flatten().numpy(),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": steps, "gtol": GRADIENT_TOLERANCE},
+    )
     values = scaled(torch.from_numpy(found.x)).T
     return values[:width], values[width]
 

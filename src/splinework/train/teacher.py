@@ -61,8 +61,8 @@ MIN_POINTS, POINTS_PER_PARAMETER, HELD_OUT_SHARE = 1500, 3, 0.15
 """Points that the network learns from, and the share of as many again by which its states are judged."""
 TARGET_SHARE = 0.25
 """Share of the teacher's own uncertainty below which following it more closely is not worth while: it adds 3 % to the error."""
-N_STARTS, N_SHOWN_STARTS, N_FINAL_STEPS, SETTLES = 4, 8, 30, 0.2
-"""Starts of the network, and of one that learns from the rows beside a teacher, steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
+N_STARTS, N_FINAL_STEPS, SETTLES = 4, 30, 0.2
+"""Starts of the network, steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
 
 
 def is_teachable(objective: DataObjective, plan: TrainingPlan, options: TrainingOptions) -> bool:
@@ -158,12 +158,14 @@ def _curves_or(
     last: bool,
 ) -> Learned:
     """The curves in place of what a network has learned, unless rows that neither has seen clearly ask for more."""
+    from splinework.train.beside_process import misfit
+
     judge = run.held_out
     assert run.best is not None
     assert judge is None or isinstance(judge, DataObjective)
     process, fresh = learned.process, new_points(objective.u, N_COMPARED_POINTS, seed)
     suffices = process is None or not is_significant(
-        (curves.left_out.square().cpu() - process.left_out.square()).mean(1) - _misfit(run.best, process, fresh)
+        (curves.left_out.square().cpu() - process.left_out.square()).mean(1) - misfit(run.best, process, fresh)
     )
     if judge is not None:
         suffices = suffices and not prefers(run.best, curves, judge, fresh, clearly=True)
@@ -192,7 +194,8 @@ def _run_process_stages(
     that if it predicts held-out rows better.
     The process is blended with the curves, if any, and its search goes on from the `known` covariances.
     """
-    from splinework.train.exchange import keep_near, stays_near  # loaded by the first network that has a process
+    from splinework.train.beside_process import is_far_behind, knows_more, shown_the_way
+    from splinework.train.exchange import keep_near, stays_near
 
     begun, judge, points = copy.deepcopy(objective.model), run.held_out, None
     assert judge is None or isinstance(judge, DataObjective)
@@ -205,8 +208,7 @@ def _run_process_stages(
     def sees_noise(teacher: ProcessTeacher) -> bool:
         return teacher.noise > max(teacher.uncertainty(fresh), MIN_NOISE_SHARE * math.sqrt(objective.spread))
 
-    teacher = asked(known, quick=True) if exact else None
-    noisy = False
+    teacher, noisy = asked(known, quick=True) if exact else None, False
     if teacher is not None and sees_noise(teacher):
         teacher = asked(teacher.covariances)
         noisy = sees_noise(teacher)
@@ -217,21 +219,21 @@ def _run_process_stages(
         own = smooth_edges(run, objective.on(copy.deepcopy(taught)), plan.method)
         rival, rival_score, penalties = own.model, run.score(own), own.penalties
     else:
-        hands_over = _shown_the_way(run, objective, plan, teacher)
+        hands_over = shown_the_way(run, objective, plan, teacher)
         assert run.best is not None
         if run.over or (_is_exact(run, objective) and not lacks_judge(run, objective)):
             return Learned("rows", teacher)
         if not hands_over and (
             teacher is None
             or judge is None
-            or not (_is_far_behind(teacher, run.best_score, judge) and stays_near(run, objective, teacher, seed))
+            or not (is_far_behind(teacher, run.best_score, judge) and stays_near(run, objective, teacher, seed))
         ):
             teacher = asked(known if teacher is None else teacher.covariances)
+        assert teacher is not None
         alone, points = run.best_score**2, None
         if exact and judge is not None and not hands_over:
             points = keep_near(run, objective, plan, teacher, seed)
         rival, rival_score, penalties = run.best, run.best_score, run.best_penalties
-        assert teacher is not None
         if not hands_over and judge is not None and prefers(rival, teacher, judge, fresh, clearly=False):
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
             return Learned("rows", teacher, points)
@@ -242,8 +244,8 @@ def _run_process_stages(
         except KeyboardInterrupt:
             run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
             raise
-        if hands_over and _knows_more(run, objective, plan, teacher, taught):
-            return Learned("rows", teacher)
+        if hands_over and knows_more(run, objective, plan, teacher, taught):
+            return Learned("rows", teacher, keep_near(run, objective, plan, teacher, seed))
         if run.over and judge is None:  # cut short, and no rows to say what that has done
             run.judge_anew(objective.on(rival), None)
             return Learned("rows", teacher)
@@ -258,55 +260,6 @@ def _run_process_stages(
     run.best_penalties = penalties
     run.history.decide("teacher", f"{sentence}; it stays so, as held-out rows do not ask for another")
     return Learned("process", teacher)
-
-
-@torch.no_grad()
-def _misfit(model: KAN, teacher: ProcessTeacher, points: Tensor) -> float:
-    """Mean square by which a network differs from a process: of a blend with curves that it cannot be it learns nothing."""
-    return float((model.unit_forward(points) - teacher(points)).square().mean())
-
-
-def _shown_the_way(
-    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: ProcessTeacher | None
-) -> bool:
-    """Runs the stages of a network that learns from the rows; whether it leaves the rest to the teacher.
-
-    Where a process meets held-out rows so much better than a network need meet them to be a good start, it learns from the rows
-    no further than that: points are more, and as exact. What fewer starts miss the process knows, but not of how many layers.
-    """
-    judge, enough, ahead = run.held_out, math.sqrt(MAX_LEFT_SHARE * objective.spread), False
-    if teacher is not None and isinstance(judge, DataObjective):
-        ahead = MAX_BEHIND * _error(teacher, judge) < enough
-        few = len(objective.model.kan_layers) == 2
-        plan = replace(plan, starts=min(plan.starts, N_SHOWN_STARTS)) if few else plan
-    with run.approximating("", enough if ahead else 0.0, None):
-        run_stages(run, objective, plan)
-    return ahead and run.best_score <= enough
-
-
-def _knows_more(
-    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: ProcessTeacher, taught: KAN
-) -> bool:
-    """Whether rows say more than the teacher to a network that is about as near to them as that; the run has what they say then."""
-    judge = run.held_out
-    assert isinstance(judge, DataObjective)
-    run.judge_anew(objective.on(taught), judge)
-    error = _error(teacher, judge)
-    if run.over or run.best_score > MAX_BEHIND * error:
-        return False
-    with run.approximating("", 0.0, SETTLES):
-        run_stages(run, objective.on(copy.deepcopy(taught)), replace(plan, starts=1))
-    return MAX_BEHIND * run.best_score < error
-
-
-def _is_far_behind(teacher: ProcessTeacher, error: float, judge: DataObjective) -> bool:
-    """Whether a teacher misses held-out rows by so much more than a network does that no search for a better one would help."""
-    return _error(teacher, judge) > MAX_BEHIND * error
-
-
-def _error(teacher: ProcessTeacher, judge: DataObjective) -> float:
-    """Root mean square by which a teacher misses held-out rows."""
-    return math.sqrt(float((teacher(judge.u) - judge.t).square().mean()))
 
 
 def teach(
@@ -348,8 +301,8 @@ def teach(
         run.judge_anew(student.on(run.best), between)
     finally:
         run.held_out = judge
-    misfit = run.best_score / math.sqrt(objective.spread)
-    return run.best, f"{len(points)} points of {teacher} taught the network, which differs by {100 * misfit:.2g} %"
+    share = run.best_score / math.sqrt(objective.spread)
+    return run.best, f"{len(points)} points of {teacher} taught the network, which differs by {100 * share:.2g} %"
 
 
 def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed: int, learned: Learned) -> None:
