@@ -10,7 +10,7 @@ import torch
 
 import splinework as sw
 from splinework.data import SpecialSet
-from splinework.train import Roughness, beside_process, fitting, process_search
+from splinework.train import Roughness, fitting, process_search
 from splinework.train import exchange as exchanging
 from splinework.train import teacher as teaching
 from splinework.train.additive_network import N_CHOICES, estimated_curves, put_curves, shows_nothing
@@ -183,38 +183,6 @@ def test_an_interruption_of_the_teaching_loses_nothing_of_what_the_rows_gave(mon
     assert all(torch.equal(stopped[name], plain[name]) for name in plain)
 
 
-def taught_rows(truth, count, seed=0):
-    """A run, its objective and its plan, with some rows held out, and the quick process of the others."""
-    u = torch.rand(count, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 2 - 1
-    t = truth(u)
-    run, objective, plan = lesson(u[count // 5 :], t[count // 5 :], seed)
-    run.held_out = replace(objective, u=u[: count // 5], t=t[: count // 5])
-    run.judge_anew(objective, run.held_out)
-    return run, objective, plan, ProcessTeacher.of(Samples(objective.u, objective.t, None), seed, quick=True)
-
-
-@pytest.mark.parametrize("ahead", [True, False])
-def test_rows_only_show_the_way_where_a_process_is_far_ahead(ahead, monkeypatch):
-    run, objective, plan, teacher = taught_rows(lambda u: torch.exp(torch.sin(3 * u[:, :1]) * u[:, 1:]), 100)
-    monkeypatch.setattr(beside_process, "_error", lambda *given: 0.0 if ahead else 1.0)
-    monkeypatch.setattr(beside_process, "N_SHOWN_STARTS", 2)
-    assert beside_process.shown_the_way(run, objective, plan, teacher) == ahead
-    enough = math.sqrt(teaching.MAX_LEFT_SHARE * objective.spread)
-    judged = [step.rmse_validation for step in run.history.steps if step.stage.startswith("grid")]
-    assert run.target == 0.0
-    assert not ahead or all(error > enough for error in judged[:-1])  # the step that came so far was the last
-
-
-@pytest.mark.parametrize("near", [True, False])
-def test_rows_are_asked_again_where_a_network_is_about_as_near_as_its_teacher(near, monkeypatch):
-    run, objective, plan, teacher = taught_rows(lambda u: u[:, :1] * u[:, 1:], 60)
-    asked = []
-    monkeypatch.setattr(beside_process, "run_stages", lambda *given: asked.append(given))
-    monkeypatch.setattr(beside_process, "_error", lambda *given: run.best_score if near else 1e-3 * run.best_score)
-    assert not beside_process.knows_more(run, objective, plan, teacher, objective.model)
-    assert bool(asked) == near
-
-
 @pytest.mark.parametrize("far", [True, False])
 def test_a_process_that_the_network_is_far_from_is_not_searched_for_again(far, monkeypatch):
     u = torch.rand(700, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2 - 1
@@ -236,7 +204,7 @@ def test_what_lies_beyond_the_rows_is_learned_once(last, monkeypatch):
     run, objective, plan = lesson(u, teacher(u), 0)
     monkeypatch.setattr(exchanging, "exchange", lambda *given: met.append(given))
     monkeypatch.setattr(teaching, "run_stages", lambda *given: None)
-    teaching.teach(run, objective, plan, teacher, 0, last=last)
+    teaching.teach(run, objective, plan, teacher, 0, last)
     assert len(met) == last
 
 

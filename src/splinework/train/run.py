@@ -90,7 +90,7 @@ class TrainingRun:
             yield
 
     @contextlib.contextmanager
-    def approximating(self, prefix: str, target: float, settles: float | None) -> Iterator[None]:
+    def approximating(self, prefix: str, target: float, settles: float) -> Iterator[None]:
         """Stages whose names begin with `prefix`, and which need not go further than `target` or gain less than `settles`."""
         self.prefix, self.target, self.settles = prefix, target, settles
         try:

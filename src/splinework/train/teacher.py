@@ -61,8 +61,9 @@ MIN_POINTS, POINTS_PER_PARAMETER, HELD_OUT_SHARE = 1500, 3, 0.15
 """Points that the network learns from, and the share of as many again by which its states are judged."""
 TARGET_SHARE = 0.25
 """Share of the teacher's own uncertainty below which following it more closely is not worth while: it adds 3 % to the error."""
-N_STARTS, N_FINAL_STEPS, SETTLES = 4, 30, 0.2
-"""Starts of the network, steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
+N_STARTS, N_ROW_STARTS, N_FINAL_STEPS, SETTLES = 4, 8, 30, 0.2
+"""Starts of the network, and of one of one hidden layer that learns from the rows beside a teacher, who knows what fewer starts
+miss; steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
 
 
 def is_teachable(objective: DataObjective, plan: TrainingPlan, options: TrainingOptions) -> bool:
@@ -135,7 +136,7 @@ def run_taught_stages(
         take_curves(run, objective, plan, curves, grows=last)
         run.history.decide("teacher", "a sum of curves leaves nothing to explain")
         return Learned("curves", curves=curves)
-    learned = _run_process_stages(run, objective, plan, seed, curves, begun, last=last)
+    learned = _run_process_stages(run, objective, plan, seed, curves, begun, last)
     if curves is None or run.over or _is_exact(run, objective):
         return learned
     learned = _curves_or(learned, run, objective, plan, seed, curves, last=last)
@@ -158,14 +159,12 @@ def _curves_or(
     last: bool,
 ) -> Learned:
     """The curves in place of what a network has learned, unless rows that neither has seen clearly ask for more."""
-    from splinework.train.beside_process import misfit
-
     judge = run.held_out
     assert run.best is not None
     assert judge is None or isinstance(judge, DataObjective)
     process, fresh = learned.process, new_points(objective.u, N_COMPARED_POINTS, seed)
     suffices = process is None or not is_significant(
-        (curves.left_out.square().cpu() - process.left_out.square()).mean(1) - misfit(run.best, process, fresh)
+        (curves.left_out.square().cpu() - process.left_out.square()).mean(1) - _misfit(run.best, process, fresh)
     )
     if judge is not None:
         suffices = suffices and not prefers(run.best, curves, judge, fresh, clearly=True)
@@ -183,7 +182,6 @@ def _run_process_stages(
     seed: int,
     curves: CurveEstimate | None,
     known: Sequence[Covariance],
-    *,
     last: bool,
 ) -> Learned:
     """Runs the stages of networks that learn from the rows or from a Gaussian process; the run keeps the best state.
@@ -194,8 +192,7 @@ def _run_process_stages(
     that if it predicts held-out rows better.
     The process is blended with the curves, if any, and its search goes on from the `known` covariances.
     """
-    from splinework.train.beside_process import is_far_behind, knows_more, shown_the_way
-    from splinework.train.exchange import keep_near, stays_near
+    from splinework.train.exchange import keep_near, stays_near  # loaded by the first network that has a process
 
     begun, judge, points = copy.deepcopy(objective.model), run.held_out, None
     assert judge is None or isinstance(judge, DataObjective)
@@ -214,38 +211,36 @@ def _run_process_stages(
         noisy = sees_noise(teacher)
     if noisy:
         assert teacher is not None
-        taught, sentence = teach(run, objective, plan, teacher, seed, last=last)
+        taught, sentence = teach(run, objective, plan, teacher, seed, last)
         run.judge_anew(objective.on(taught), judge)
         own = smooth_edges(run, objective.on(copy.deepcopy(taught)), plan.method)
         rival, rival_score, penalties = own.model, run.score(own), own.penalties
     else:
-        hands_over = shown_the_way(run, objective, plan, teacher)
+        few = teacher is not None and len(objective.model.kan_layers) == 2
+        run_stages(run, objective, replace(plan, starts=min(plan.starts, N_ROW_STARTS)) if few else plan)
         assert run.best is not None
         if run.over or (_is_exact(run, objective) and not lacks_judge(run, objective)):
             return Learned("rows", teacher)
-        if not hands_over and (
+        if (
             teacher is None
             or judge is None
-            or not (is_far_behind(teacher, run.best_score, judge) and stays_near(run, objective, teacher, seed))
+            or not (_is_far_behind(teacher, run.best_score, judge) and stays_near(run, objective, teacher, seed))
         ):
             teacher = asked(known if teacher is None else teacher.covariances)
-        assert teacher is not None
         alone, points = run.best_score**2, None
-        if exact and judge is not None and not hands_over:
+        if exact and judge is not None:
             points = keep_near(run, objective, plan, teacher, seed)
         rival, rival_score, penalties = run.best, run.best_score, run.best_penalties
-        if not hands_over and judge is not None and prefers(rival, teacher, judge, fresh, clearly=False):
+        if judge is not None and prefers(rival, teacher, judge, fresh, clearly=False):
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
             return Learned("rows", teacher, points)
         if judge is not None and alone < MAX_LEFT_SHARE * objective.spread:
             begun, plan = copy.deepcopy(rival), replace(plan, starts=1)
         try:
-            taught, sentence = teach(run, objective.on(begun), plan, teacher, seed, last=last)
+            taught, sentence = teach(run, objective.on(begun), plan, teacher, seed, last)
         except KeyboardInterrupt:
             run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
             raise
-        if hands_over and knows_more(run, objective, plan, teacher, taught):
-            return Learned("rows", teacher, keep_near(run, objective, plan, teacher, seed))
         if run.over and judge is None:  # cut short, and no rows to say what that has done
             run.judge_anew(objective.on(rival), None)
             return Learned("rows", teacher)
@@ -262,14 +257,19 @@ def _run_process_stages(
     return Learned("process", teacher)
 
 
+@torch.no_grad()
+def _misfit(model: KAN, teacher: ProcessTeacher, points: Tensor) -> float:
+    """Mean square by which a network differs from a process: of a blend with curves that it cannot be it learns nothing."""
+    return float((model.unit_forward(points) - teacher(points)).square().mean())
+
+
+def _is_far_behind(teacher: ProcessTeacher, error: float, judge: DataObjective) -> bool:
+    """Whether a teacher misses held-out rows by so much more than a network does that no search for a better one would help."""
+    return math.sqrt(float((teacher(judge.u) - judge.t).square().mean())) > MAX_BEHIND * error
+
+
 def teach(
-    run: TrainingRun,
-    objective: DataObjective,
-    plan: TrainingPlan,
-    teacher: ProcessTeacher,
-    seed: int,
-    *,
-    last: bool = True,
+    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: ProcessTeacher, seed: int, end: bool = True
 ) -> tuple[KAN, str]:
     """Trains the network on the teacher's mean; the run keeps the best state.
 
@@ -279,7 +279,7 @@ def teach(
         plan: The plan of the training.
         teacher: The teacher, in the units of the objective.
         seed: Seed of the points that are drawn.
-        last: Whether no `finish` follows, which learns what lies beyond the rows.
+        end: Whether no `finish` follows, which learns what lies beyond the rows.
 
     Returns:
         The network, whose score is what it misses between the rows, and a sentence about it.
@@ -295,14 +295,14 @@ def teach(
     try:
         with run.approximating("teacher, ", TARGET_SHARE * teacher.uncertainty(unseen), SETTLES):
             run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never"))
-            if last:
+            if end:
                 exchange(run, student, plan, objective.u, teacher, seed)
         assert run.best is not None
         run.judge_anew(student.on(run.best), between)
     finally:
         run.held_out = judge
-    share = run.best_score / math.sqrt(objective.spread)
-    return run.best, f"{len(points)} points of {teacher} taught the network, which differs by {100 * share:.2g} %"
+    misfit = run.best_score / math.sqrt(objective.spread)
+    return run.best, f"{len(points)} points of {teacher} taught the network, which differs by {100 * misfit:.2g} %"
 
 
 def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed: int, learned: Learned) -> None:
@@ -323,8 +323,8 @@ def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed
     known = teacher.curves if isinstance(teacher.curves, SumOfCurves) else None
     curves = None if teacher.curves is None else estimated_curves(everything, known)
     # Where the network is far from the process, hyperparameters of more rows would not make it a better one.
-    enough = run.best_score > MAX_BEHIND * math.sqrt(float(teacher.left_out.square().mean()))
-    knowing = ProcessTeacher.of(rows_of(everything), seed, curves, teacher.covariances, quick=enough)
+    far = run.best_score > MAX_BEHIND * float(replace(teacher, curves=None).left_out.square().mean().sqrt())
+    knowing = ProcessTeacher.of(rows_of(everything), seed, curves, teacher.covariances, quick=far)
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
     run.judge_anew(student, None)
