@@ -61,9 +61,8 @@ MIN_POINTS, POINTS_PER_PARAMETER, HELD_OUT_SHARE = 1500, 3, 0.15
 """Points that the network learns from, and the share of as many again by which its states are judged."""
 TARGET_SHARE = 0.25
 """Share of the teacher's own uncertainty below which following it more closely is not worth while: it adds 3 % to the error."""
-N_STARTS, N_ROW_STARTS, N_FINAL_STEPS, SETTLES = 4, 8, 30, 0.2
-"""Starts of the network, and of one of one hidden layer that learns from the rows beside a teacher, who knows what fewer starts
-miss; steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
+N_STARTS, N_FINAL_STEPS, SETTLES = 4, 30, 0.2
+"""Starts of the network, steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
 
 
 def is_teachable(objective: DataObjective, plan: TrainingPlan, options: TrainingOptions) -> bool:
@@ -216,8 +215,7 @@ def _run_process_stages(
         own = smooth_edges(run, objective.on(copy.deepcopy(taught)), plan.method)
         rival, rival_score, penalties = own.model, run.score(own), own.penalties
     else:
-        few = teacher is not None and len(objective.model.kan_layers) == 2
-        run_stages(run, objective, replace(plan, starts=min(plan.starts, N_ROW_STARTS)) if few else plan)
+        run_stages(run, objective, plan)
         assert run.best is not None
         if run.over or (_is_exact(run, objective) and not lacks_judge(run, objective)):
             return Learned("rows", teacher)
