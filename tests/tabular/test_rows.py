@@ -1,10 +1,14 @@
 """Canonical rows: order and repetition leave no trace."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from splinework import KANRegressor
+from splinework.tabular import base
 from splinework.tabular.rows import WeightedRows, canonical, joined, sampled, unweighted
 
 cells = st.sampled_from([0.0, -0.0, 1.0, -2.5, np.nan])
@@ -73,3 +77,21 @@ def test_rows_without_weights_come_as_often_as_they_weigh() -> None:
 def test_joined_rows_are_those_of_both() -> None:
     rows = canonical(made([(0.0, 1.0, 0, 1), (1.0, 1.0, 0, 2)]))
     assert same(joined(rows, rows), WeightedRows(rows.x, rows.y, 2 * rows.weights))
+
+
+def test_nothing_but_the_rows_of_the_fit_is_held_while_a_network_is_trained(monkeypatch):
+    random = np.random.default_rng(0)
+    x, y, held = random.uniform(size=(4000, 20)), random.uniform(size=4000), []
+
+    def peek(*_, **__):
+        held.append(tracemalloc.get_traced_memory()[0])
+        raise StopIteration
+
+    monkeypatch.setattr(base, "train", peek)
+    tracemalloc.start()
+    try:
+        with pytest.raises(StopIteration):
+            KANRegressor().fit(x, y)
+    finally:
+        tracemalloc.stop()
+    assert held[0] < 1.5 * x.nbytes  # once, and what goes with it

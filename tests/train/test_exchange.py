@@ -63,6 +63,23 @@ def test_what_is_won_beyond_the_rows_is_not_paid_for_between_them(monkeypatch):
     assert torch.equal(run.best.unit_forward(points), first.unit_forward(points))
 
 
+@pytest.mark.parametrize(("gains", "rounds"), [([0.5, 0.9], 2), ([0.9], 1), ([0.5, 0.5, 0.5, 0.5], 4)])
+def test_points_are_added_while_they_lower_what_a_network_differs_by(gains, rounds, monkeypatch):
+    u = torch.randn(20, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    teacher = ProcessTeacher.of(Samples(u, torch.sin(u[:, :1]) + u[:, 1:], None), 0)
+    run, objective, plan = lesson(u, teacher(u), 0)
+    run.best, left = objective.model, [*gains]
+
+    def lower(*_):
+        run.best_score *= left.pop(0)
+
+    monkeypatch.setattr(run, "advance", lower)
+    monkeypatch.setattr(exchanging, "MAX_RATIO", 0.0)
+    exchange(run, objective, plan, u, teacher, 0)
+    assert len(gains) - len(left) == rounds
+    assert not left
+
+
 def corners(count, seed):
     """Rows of two columns that go together, of which few lie in the corners between them, and a smooth function of both."""
     rng = np.random.default_rng(seed)

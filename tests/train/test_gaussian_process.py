@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from splinework.train import gaussian_process, process_search
-from splinework.train.covariance import FAMILIES, Covariance, RowPairs, condition, kappa, kernel_of
+from splinework.train.covariance import FAMILIES, Covariance, RowPairs, cholesky_factor, condition, kappa, kernel_of
 from splinework.train.gaussian_process import fit_process
 
 
@@ -63,6 +63,23 @@ def test_the_derivatives_of_the_evidence_are_those_of_differences(family, additi
             for s in (1, -1)
         )
         assert float(slope[k]) == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize(("family", "additive"), [*product(FAMILIES, (False, True))])
+@pytest.mark.parametrize("twin", [False, True])
+def test_the_evidence_and_its_derivatives_are_those_of_dense_algebra(family, additive, twin):
+    one, (x, y) = covariance(family, additive), rows(40)
+    if twin:  # rows that are nearly alike and next to no noise: the matrix takes more on its diagonal
+        x, one = 1e-7 * x, one.with_noise(1e-22)
+    inverse, pairs = torch.linspace(0.5, 2, 40, dtype=torch.float64), RowPairs.of(x)
+    of = replace(one, values=one.values + 0.3), one  # the first leaves nothing behind
+    value, slope = [process_search.negative_evidence(each, pairs, y, inverse) for each in of][1]
+    matrix, fresh = (one.noise * inverse).diag(), RowPairs.of(x)
+    factor = cholesky_factor(matrix.put_(fresh.places, one.expand(fresh)[0], accumulate=True))
+    loads, inside = torch.cholesky_solve(y[:, None], factor)[:, 0], torch.cholesky_inverse(factor)
+    assert value == pytest.approx(float(y @ loads) / 2 + float(factor.diagonal().log().sum()), rel=1e-12)
+    by_noise = (inside.diagonal() - loads.square()) @ (one.noise * inverse)
+    assert float(slope[0]) == pytest.approx(float(by_noise), rel=1e-9)
 
 
 @pytest.mark.parametrize("inducing", [False, True])

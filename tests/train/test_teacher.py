@@ -10,7 +10,7 @@ import torch
 
 import splinework as sw
 from splinework.data import SpecialSet
-from splinework.train import Roughness, fitting
+from splinework.train import Roughness, fitting, process_search
 from splinework.train import exchange as exchanging
 from splinework.train import teacher as teaching
 from splinework.train.additive_network import N_CHOICES, estimated_curves, put_curves, shows_nothing
@@ -181,6 +181,31 @@ def test_an_interruption_of_the_teaching_loses_nothing_of_what_the_rows_gave(mon
     plain = state([])
     assert stopped.keys() == plain.keys()
     assert all(torch.equal(stopped[name], plain[name]) for name in plain)
+
+
+@pytest.mark.parametrize("far", [True, False])
+def test_a_process_that_the_network_is_far_from_is_not_searched_for_again(far, monkeypatch):
+    u = torch.rand(700, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2 - 1
+    t = torch.sin(3 * u[:, :1]) * u[:, 1:]
+    teacher, asked = ProcessTeacher.of(Samples(u[:600], t[:600], None), 0, quick=True), []
+    run, objective, plan = lesson(u, t, 0)
+    run.best, run.best_score = objective.model, (10.0 if far else 1.0) * float(teacher.left_out.square().mean().sqrt())
+    monkeypatch.setattr(process_search, "maximise", lambda start, *given: asked.append(start) or (start, 0.0))
+    monkeypatch.setattr(teaching, "N_FINAL_STEPS", 1)
+    monkeypatch.setattr(exchanging, "N_EXCHANGES", 0)
+    finish(run, objective, plan, 0, Learned("process", teacher))
+    assert bool(asked) == (not far)
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_what_lies_beyond_the_rows_is_learned_once(last, monkeypatch):
+    u = torch.randn(30, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    teacher, met = ProcessTeacher.of(Samples(u, u[:, :1] * u[:, 1:], None), 0), []
+    run, objective, plan = lesson(u, teacher(u), 0)
+    monkeypatch.setattr(exchanging, "exchange", lambda *given: met.append(given))
+    monkeypatch.setattr(teaching, "run_stages", lambda *given: None)
+    teaching.teach(run, objective, plan, teacher, 0, last)
+    assert len(met) == last
 
 
 def test_all_rows_teach_without_the_curves_that_most_of_them_had_no_use_for(monkeypatch):

@@ -173,6 +173,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             # the first one without them.
             anew = first or bool(known) or hasattr(self, "axiom_status_") or (partial and self._needs_new_fit(rows))
             self._ranges = ranges_of(raw.x, columns, () if first else getattr(self, "_ranges", None) or ())
+            del raw, table  # nobody needs the rows twice
             with suited_to(len(rows)):
                 start = None if anew else self.model_
                 self._train(rows, columns, task=task, settings=settings, on_step=on_step, known=known, start=start)

@@ -39,7 +39,8 @@ def solve_classes(
         task: The likelihood.
         start: Coefficients and biases to start from; by default zeros and the constant.
         steps: Maximum number of steps.
-        gram: Weighted cross products of the columns `(P, P)`; where given, they precondition the steps, else their diagonal does.
+        gram: Weighted cross products of the columns `(P, P)`, which stand for the curvature of each class, by which steps are
+            preconditioned; None where rows are few enough for the curvature of all classes together at the start.
 
     Returns:
         Coefficients `(P, q)` and biases `(q,)`.
@@ -48,34 +49,56 @@ def solve_classes(
     total = float(weights.sum())
     coefficients, bias = start or (y.new_zeros(width, classes), task.constant(y, weights))
     # Every direction gets about the same penalised curvature.
-    scale = 1 / torch.sqrt(0.25 * design.squares(weights)[:, None] / classes + penalties)
-    factors = None
-    if gram is not None:
-        factors = torch.linalg.cholesky(0.25 * gram + torch.diag_embed(penalties.T))
+    if gram is None:
+        curvature = _curvature(design, weights, torch.softmax(design.times(coefficients) + bias, -1))
+    else:
+        curvature = torch.stack([torch.block_diag(0.25 * gram, gram.new_tensor([[0.0]]))] * classes)
+    own = torch.cat(
+        [penalties, penalties.new_full((1, classes), 0.25 * total)]
+    ).T  # of the biases next to nothing is asked
+    factors = torch.linalg.cholesky(curvature + torch.diag_embed(own.reshape(len(curvature), -1)))
 
     def scaled(flat: Tensor) -> Tensor:
-        if factors is None:
-            return flat * scale
-        found: Tensor = torch.linalg.solve_triangular(factors.mT, flat.T[:, :, None], upper=True)
-        return found[:, :, 0].T
-
-    def scaled_back(slope: Tensor) -> Tensor:
-        if factors is None:
-            return slope * scale
-        found: Tensor = torch.linalg.solve_triangular(factors, slope.T[:, :, None], upper=False)
-        return found[:, :, 0].T
+        found: Tensor = torch.linalg.solve_triangular(factors.mT, flat.view(len(factors), -1, 1), upper=True)
+        return found.view(classes, width + 1)
 
     def cost(flat: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
-        values = torch.from_numpy(flat)
-        coefficients = scaled(values[: width * classes].view(width, classes))
-        outputs = design.times(coefficients) + values[width * classes :]
+        values = scaled(torch.from_numpy(flat)).T
+        coefficients = values[:width]
+        outputs = design.times(coefficients) + values[width]
         loss = weights @ task.loss(outputs, y) + 0.5 * (penalties * coefficients**2).sum()
         slope = weights[:, None] * task.slope(outputs, y)
-        gradient = torch.cat([scaled_back(design.moments(slope) + penalties * coefficients).reshape(-1), slope.sum(0)])
-        return float(loss) / total, gradient.numpy() / total
+        gradient = torch.cat([design.moments(slope) + penalties * coefficients, slope.sum(0)[None]]).T
+        gradient = torch.linalg.solve_triangular(factors, gradient.reshape(len(factors), -1, 1), upper=False)
+        return float(loss) / total, gradient.flatten().numpy() / total
 
-    whitened = coefficients / scale if factors is None else (factors.mT @ coefficients.T[:, :, None])[:, :, 0].T
-    first = torch.cat([whitened.reshape(-1), bias]).numpy()
-    found = minimize(cost, first, jac=True, method="L-BFGS-B", options={"maxiter": steps, "gtol": GRADIENT_TOLERANCE})
-    values = torch.from_numpy(found.x)
-    return scaled(values[: width * classes].view(width, classes)), values[width * classes :]
+    first = factors.mT @ torch.cat([coefficients, bias[None]]).T.reshape(len(factors), -1, 1)
+    found = minimize(
+        cost,
+        first.flatten().numpy(),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": steps, "gtol": GRADIENT_TOLERANCE},
+    )
+    values = scaled(torch.from_numpy(found.x)).T
+    return values[:width], values[width]
+
+
+def _curvature(design: DesignMatrix, weights: Tensor, share: Tensor) -> Tensor:
+    """Second derivatives of the weighted cross-entropy by coefficients and bias of all classes, `(1, q (P + 1), q (P + 1))`.
+
+    Args:
+        design: The design matrix.
+        weights: Row weights `(n,)`.
+        share: Probabilities `(n, q)`.
+    """
+    classes, rows = share.shape[1], design.values.to(weights.dtype)
+    rows = torch.cat([rows, torch.ones_like(rows[:, :1])], 1)
+    found = rows.new_zeros(classes, rows.shape[1], classes, rows.shape[1])
+    for j in range(classes):
+        for k in range(j):
+            product = rows.T @ (rows * (weights * share[:, j] * share[:, k])[:, None])
+            found[j, :, j] += product
+            found[k, :, k] += product
+            found[j, :, k] = found[k, :, j] = -product
+    return found.flatten(2).flatten(0, 1)[None]

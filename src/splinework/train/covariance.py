@@ -31,19 +31,22 @@ class RowPairs:
         counts: How often it is in the whole matrix, `(P,)`: 2, or 1 on the diagonal.
         gaps: Squared distances along each input, `(inputs, P)`.
         products: Products of the two values of each input, `(inputs, P)`.
+        room: Memory for curves and their slopes, `(2, inputs, P)`, as it takes longer to get it anew than to work these out.
     """
 
     places: Tensor
     counts: Tensor
     gaps: Tensor
     products: Tensor
+    room: Tensor
 
     @classmethod
     def of(cls, x: Tensor) -> RowPairs:
         """Those of x `(N, inputs)`."""
         i, j = torch.tril_indices(len(x), len(x))
         one, other = x[i].T.contiguous(), x[j].T.contiguous()
-        return cls(i * len(x) + j, 2.0 - (i == j).to(x), (one - other).square_(), one * other)
+        products, gaps = one * other, (one - other).square_()
+        return cls(i * len(x) + j, 2.0 - (i == j).to(x), gaps, products, one.new_empty(2, *one.shape))
 
 
 @dataclass(frozen=True)
@@ -124,13 +127,13 @@ class Covariance:
 
         Returns:
             The covariances `(P,)`, and the function of weights `(P,)` that is the derivative of `Σ weight ∘ covariances`,
-            `(len(values) - 1,)`; it can be called once.
+            `(len(values) - 1,)`; it can be called once, before others are worked out of these pairs.
         """
         size, near, slopes = math.exp(2 * float(self.values[1])), self._of(2) ** -2, self._of(3).square()
         joint, bend = (part.mul_(size) for part in kappa(self.family, near @ pairs.gaps))
         total = (joint + 1).addmv_(pairs.products.T, slopes)
         sizes, close = (self._of(4).square(), self._of(5) ** -2) if self.additive else (slopes[:0], near[:0])
-        curves, bends = torch.empty_like(pairs.gaps[: len(close)]), torch.empty_like(pairs.gaps[: len(close)])
+        curves, bends = pairs.room[:, : len(close)]
         for i, one in enumerate(close):  # one after the other stays in the cache
             curves[i], slope = kappa(self.family, one * pairs.gaps[i])
             torch.mul(slope, pairs.gaps[i], out=bends[i])

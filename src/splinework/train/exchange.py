@@ -26,9 +26,10 @@ OUTER_SHARE, HARD_SHARE = 0.5, 0.25
 of those that it has learned from: where it differs most from the process."""
 N_CANDIDATES, N_EXCHANGES, N_EXCHANGE_STEPS = 2, 4, 20
 """Candidates for each point learned from, how often some are added at most, and steps after each time."""
-MAX_RATIO, MAX_LOSS = 2.0, 1.1
-"""How much more than between the rows a network may differ from the process all round, so that nothing is added; and how much
-more between the rows after a taught one has learned what lies beyond them."""
+MAX_RATIO, MAX_LOSS, MIN_GAIN = 2.0, 1.1, 0.2
+"""How much more than between the rows, or at the points that it has learned, a network may differ from the process all round, so
+that nothing is added; how much more between the rows after a taught one has learned what lies beyond them; and the share by which
+points must have lowered what it differs by, so that more are added."""
 
 
 def exchange(
@@ -148,9 +149,8 @@ class _Surroundings:
         means, deviations = self.teacher.posterior(points)
         weights, misfit = self.certainty(deviations), math.sqrt(self.inner.on(model).loss_value())
         if not self.with_rows:
-            # A network may miss even what is between the rows, by more than the process does: that is no measure.
-            misfit = min(misfit, math.sqrt(float(self.teacher.left_out.square().mean())))
             judge = replace(self.student, u=points, t=means, weights=normalised_weights(weights))
+            misfit = min(misfit, math.sqrt(self.student.on(model).loss_value()))
             return judge, MAX_RATIO * misfit, float(weights.mean())
         count = len(points) + self.inner.count
         own = torch.ones_like(self.inner.u[:, 0]) if self.inner.weights is None else self.inner.weights
@@ -190,8 +190,9 @@ def _bring_near(run: TrainingRun, plan: TrainingPlan, around: _Surroundings) -> 
     student, known, count = around.student.on(copy.deepcopy(run.best)), around.student, len(around.student.u)
     judge, enough, scale = around.judged(run.best)
     run.judge_anew(student, judge)
+    before = math.inf
     for turn in range(1, 1 + N_EXCHANGES):
-        if run.over or run.best_score < enough:
+        if run.over or run.best_score < enough or run.best_score > (1 - MIN_GAIN) * before:
             break
         points, before = around.points(N_CANDIDATES * count, turn), run.best_score
         student = around.with_hardest(student, points, scale)

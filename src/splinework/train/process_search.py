@@ -14,6 +14,7 @@ from operator import itemgetter
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.optimize import minimize
 from torch import Tensor
 
@@ -167,13 +168,21 @@ def maximise(
 def negative_evidence(covariance: Covariance, pairs: RowPairs, t: Tensor, inverse: Tensor) -> tuple[float, Tensor]:
     """Minus the log marginal likelihood, without its constant, and its derivatives (R. & W. 2006, eqs. 2.30 and 5.9)."""
     noise, (values, derivatives) = covariance.noise * inverse, covariance.expand(pairs)
-    lower = t.new_zeros(len(t), len(t))
-    lower.view(-1)[pairs.places] = values
-    lower.diagonal().add_(noise)
-    factor = cholesky_factor(lower)
-    loads = torch.cholesky_solve(t[:, None], factor)
-    value = float(t @ loads[:, 0]) / 2 + float(factor.diagonal().log().sum())
-    weight = torch.cholesky_inverse(factor).addr_(loads[:, 0], loads[:, 0], alpha=-1).div_(2)
+    matrix = t.new_zeros(len(t), len(t))
+
+    def fill() -> Tensor:
+        matrix.view(-1)[pairs.places] = values
+        matrix.diagonal().add_(noise)
+        return matrix
+
+    # Factor and inverse take the place of the lower triangle, which is the upper one of a matrix in Fortran's order.
+    _, failed = dpotrf(fill().numpy().T, clean=False, overwrite_a=True)
+    if failed:
+        matrix.copy_(cholesky_factor(fill()))
+    loads = torch.cholesky_solve(t[:, None], matrix)
+    value = float(t @ loads[:, 0]) / 2 + float(matrix.diagonal().log().sum())
+    dpotri(matrix.numpy().T, overwrite_c=True)
+    weight = matrix.addr_(loads[:, 0], loads[:, 0], alpha=-1).div_(2)
     by_noise = 2 * (weight.diagonal() @ noise)
     return value, torch.cat([by_noise[None], derivatives(weight.take(pairs.places).mul_(pairs.counts))])
 

@@ -135,7 +135,7 @@ def run_taught_stages(
         take_curves(run, objective, plan, curves, grows=last)
         run.history.decide("teacher", "a sum of curves leaves nothing to explain")
         return Learned("curves", curves=curves)
-    learned = _run_process_stages(run, objective, plan, seed, curves, begun)
+    learned = _run_process_stages(run, objective, plan, seed, curves, begun, last)
     if curves is None or run.over or _is_exact(run, objective):
         return learned
     learned = _curves_or(learned, run, objective, plan, seed, curves, last=last)
@@ -181,6 +181,7 @@ def _run_process_stages(
     seed: int,
     curves: CurveEstimate | None,
     known: Sequence[Covariance],
+    last: bool,
 ) -> Learned:
     """Runs the stages of networks that learn from the rows or from a Gaussian process; the run keeps the best state.
 
@@ -203,15 +204,14 @@ def _run_process_stages(
     def sees_noise(teacher: ProcessTeacher) -> bool:
         return teacher.noise > max(teacher.uncertainty(fresh), MIN_NOISE_SHARE * math.sqrt(objective.spread))
 
-    unjudged = lacks_judge(run, objective)
+    noisy = unjudged = lacks_judge(run, objective)
     teacher = asked(known, quick=not unjudged) if exact else None
-    noisy = unjudged
     if teacher is not None and not unjudged and sees_noise(teacher):
         teacher = asked(teacher.covariances)
         noisy = sees_noise(teacher)
     if noisy:
         assert teacher is not None
-        taught, sentence = teach(run, objective, plan, teacher, seed)
+        taught, sentence = teach(run, objective, plan, teacher, seed, last)
         run.judge_anew(objective.on(taught), judge)
         own = smooth_edges(run, objective.on(copy.deepcopy(taught)), plan.method)
         rival, rival_score, penalties = own.model, run.score(own), own.penalties
@@ -236,7 +236,7 @@ def _run_process_stages(
         if judge is not None and alone < MAX_LEFT_SHARE * objective.spread:
             begun, plan = copy.deepcopy(rival), replace(plan, starts=1)
         try:
-            taught, sentence = teach(run, objective.on(begun), plan, teacher, seed)
+            taught, sentence = teach(run, objective.on(begun), plan, teacher, seed, last)
         except KeyboardInterrupt:
             run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
             raise
@@ -268,7 +268,7 @@ def _is_far_behind(teacher: ProcessTeacher, error: float, judge: DataObjective) 
 
 
 def teach(
-    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: ProcessTeacher, seed: int
+    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: ProcessTeacher, seed: int, end: bool = True
 ) -> tuple[KAN, str]:
     """Trains the network on the teacher's mean; the run keeps the best state.
 
@@ -278,6 +278,7 @@ def teach(
         plan: The plan of the training.
         teacher: The teacher, in the units of the objective.
         seed: Seed of the points that are drawn.
+        end: Whether no `finish` follows, which learns what lies beyond the rows.
 
     Returns:
         The network, whose score is what it misses between the rows, and a sentence about it.
@@ -293,7 +294,8 @@ def teach(
     try:
         with run.approximating("teacher, ", TARGET_SHARE * teacher.uncertainty(unseen), SETTLES):
             run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never"))
-            exchange(run, student, plan, objective.u, teacher, seed)
+            if end:
+                exchange(run, student, plan, objective.u, teacher, seed)
         assert run.best is not None
         run.judge_anew(student.on(run.best), between)
     finally:
@@ -319,7 +321,9 @@ def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed
     everything, penalties = everything.on(copy.deepcopy(run.best)), run.best_penalties
     known = teacher.curves if isinstance(teacher.curves, SumOfCurves) else None
     curves = None if teacher.curves is None else estimated_curves(everything, known)
-    knowing = ProcessTeacher.of(rows_of(everything), seed, curves, teacher.covariances)
+    # Where the network is far from the process, hyperparameters of more rows would not make it a better one.
+    far = run.best_score > MAX_BEHIND * float(replace(teacher, curves=None).left_out.square().mean().sqrt())
+    knowing = ProcessTeacher.of(rows_of(everything), seed, curves, teacher.covariances, quick=far)
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
     run.judge_anew(student, None)

@@ -64,13 +64,13 @@ class NormalEquations(DampedSystem):
 
     def factor(self, damping: float) -> DampedFactor | None:
         root = self.scale.rsqrt()
-        scaled = self.matrix * root[:, None] * root
+        scaled = (self.matrix * root[:, None]).mul_(root)
         scaled.diagonal().add_(damping * self.damped + 1e-15)
-        triangle, failed = torch.linalg.cholesky_ex(scaled, upper=True)
+        lower, failed = torch.linalg.cholesky_ex(scaled)
         if int(failed):
             return None
-        move: Tensor = torch.cholesky_solve((-self.vector * root)[:, None], triangle, upper=True)[:, 0] * root
-        return DampedFactor(move, triangle, root)
+        move: Tensor = torch.cholesky_solve((-self.vector * root)[:, None], lower)[:, 0] * root
+        return DampedFactor(move, lower.mT, root)
 
     def predicted_decrease(self, move: Tensor) -> float:
         return float(-(2 * self.vector @ move + move @ (self.matrix @ move)))
