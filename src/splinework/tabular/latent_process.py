@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from splinework.interpret.edit.side_by_side import mean_network
+from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation
 from splinework.tabular.smooth import MAX_COVARIATES, MAX_ROWS, MIN_ROWS, SmoothEstimate, close_idle_inputs, network_for
@@ -24,7 +26,7 @@ from splinework.tabular.stacking import Stacking, stack
 from splinework.tabular.tasks import Classification, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 from splinework.train.additive_network import put_curves
-from splinework.train.between_rows import blending_share, is_significant
+from splinework.train.between_rows import PRIOR_ROWS, blending_share, is_significant
 from splinework.train.covariance import Covariance
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples, set_units
@@ -41,6 +43,8 @@ MAX_CHANGE = 1e-3
 """Change of the loss in a turn, as a share of it, below which outputs are at the mode."""
 MIN_LEFT = 1e-3
 """Least share of a row's own variance that its output has without it."""
+MIN_SHARE = 0.05
+"""The least weight of the network of a process, or of curves and ensemble, beside the other."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def latent_network(
     scaling: Standardisation,
     held: Tensor,
     mixture: Stacking,
+    merged: KAN | FramedKAN,
     curves: tuple[KAN, Tensor],
     seed: int,
     names: Sequence[str] | None,
@@ -92,6 +97,7 @@ def latent_network(
         scaling: The units of the targets.
         held: The rows `(m,)` that judge.
         mixture: Curves and ensemble as these rows have judged them, and the likelihood.
+        merged: Their network, in raw units.
         curves: The network of curves, in raw units, and its outputs for the held rows without their folds, `(m, q)`.
         seed: Seed of all that is random.
         names: Names of the inputs.
@@ -119,7 +125,18 @@ def latent_network(
             found = judged, estimate, share, blend
     assert found is not None
     judged, estimate, share, blend = found
-    if share == 0 or _is_behind(judged, mixture, rows.u.shape[1], weights):
+    beside, plain = mixture.outputs, network_of(merged)
+    pools = len(plain.kan_layers) > 1 and isinstance(mixture.task, Classification) and rows.u.shape[1] > 1
+
+    # Of what these rows promise for choices of their own, equal shares are held in place of as many rows.
+    prior = max(PRIOR_ROWS, mixture.choices(rows.u.shape[1]))
+
+    def is_behind() -> bool:
+        if pools:
+            return _share(judged.outputs, beside, t, weights, judged.task, prior) < MIN_SHARE
+        return _is_behind(judged, mixture, rows.u.shape[1], weights)
+
+    if share == 0 or is_behind():
         return None
     objective = estimate.objective
     units, inputs = objective.model.output_scaling, objective.model.input_scaling
@@ -143,23 +160,33 @@ def latent_network(
         units = model.output_scaling
         outputs = blend + (model(rows.u) - units.inverse(teacher(objective.u)))[held]
         judged = stack(outputs, (), t, weights, judged.task)
-        if _is_behind(judged, mixture, rows.u.shape[1], weights):
+        if is_behind():
             return None
         factor = judged.inverse_temperature
-        shift = scaling.y_shift + scaling.y_scale * judged.task.calibration(factor * outputs, t, weights)
+        shift = scaling.y_shift + scaling.y_scale * judged.task.calibration(judged.outputs, t, weights)
         units.set(shift + factor * scaling.y_scale * units.shift, factor * scaling.y_scale * units.scale)
-        unseen = torch.full_like(rows.t, math.nan).index_copy(0, held, shift + factor * scaling.y_scale * outputs)
-    return TrainedNetwork(model, judged.loss, log.history[-1]["step"], log.history, unseen, task=judged.task)
+        outputs, task = judged.outputs, judged.task
+        if pools:
+            own = _share(outputs, beside, t, weights, task, prior)
+            pool = mean_network((model, plain), (own, 1 - own)) if own < 1 - MIN_SHARE else None
+            if pool is None and own < 0.5:
+                return None
+            if pool is not None:
+                model, outputs = pool, own * outputs + (1 - own) * beside
+                task = min((task, mixture.task), key=lambda each: float(weights @ each.loss(outputs, t)))
+        loss = float(weights @ task.loss(outputs, t) / weights.sum())
+        unseen = torch.full_like(rows.t, math.nan).index_copy(0, held, shift + scaling.y_scale * outputs)
+    return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, unseen, task=task)
 
 
-def _share(one: Tensor, other: Tensor, y: Tensor, weights: Tensor, task: Task) -> float:
+def _share(one: Tensor, other: Tensor, y: Tensor, weights: Tensor, task: Task, prior_rows: float = PRIOR_ROWS) -> float:
     """The weight of outputs `(m, q)` beside others that the working residuals of rows which neither has seen ask for."""
     middle, apart = (one + other) / 2, []
     for j in range(y.shape[1]):
         response, known = task.working(middle, y, weights, j, MIN_SLOPE)
         apart.append(known.sqrt() * torch.stack([response - one[:, j], response - other[:, j]]))
     first, second = torch.stack(apart, dim=2)
-    return blending_share(first, second)
+    return blending_share(first, second, prior_rows)
 
 
 def _is_behind(judged: Stacking, mixture: Stacking, inputs: int, weights: Tensor) -> bool:
@@ -198,7 +225,7 @@ def latent_estimate(
     """
     if not (MIN_ROWS <= len(x) <= MAX_ROWS and x.shape[1] <= MAX_COVARIATES and y.shape[1] <= MAX_OUTPUTS):
         return None
-    model = network_for(x.shape[1], y.shape[1], seed, names)
+    model = network_for(x.shape[1], y.shape[1], seed, names, base="none")  # to stand beside any other network
     set_units(model, x, start, always=True)
     u = model.input_scaling(x)
     mode = _posterior_mode(u, y, weights, task, start, seed, begun)

@@ -29,12 +29,12 @@ from splinework.tabular.one_standard_error import Reference, curves_of, simplest
 from splinework.tabular.products import nodes_of_products, with_level_terms, with_more_terms
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import Screening, screen
-from splinework.tabular.selection import columns_of, without_idle_curves
+from splinework.tabular.selection import columns_of, without_idle_curves, without_idle_inputs
 from splinework.tabular.smooth import MAX_ROWS as MAX_PROCESS_ROWS
 from splinework.tabular.smooth import SmoothEstimate, fit_network, smooth_estimates
 from splinework.tabular.stacking import CHOSEN_Z, Stacking, calibrate
 from splinework.tabular.student import Distillation
-from splinework.tabular.tasks import Multiclass, Regression, Task
+from splinework.tabular.tasks import Regression, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 from splinework.train.between_rows import is_significant
 from splinework.train.covariance import Covariance
@@ -126,8 +126,12 @@ class NetworkFit:
         how = self.settings, ensemble, layer, parts, self.fold, self.generator, log, kept, self.signs, lost
         training = InteractionTraining(self.u, self.t, self.weights, job.task, *how)
         found = training.run(design, columns)
-        smooth = job._smooth(parts.held, found.mixture, plain, log)
-        best = smooth or job._merged(curves, parts, layer, ensemble, found, log)
+        merged = job._merged(curves, parts, layer, ensemble, found, log)
+        smooth = job._smooth(parts.held, found.mixture, merged, plain, log)
+        best = smooth or merged
+        if classes:
+            outputs = found.mixture.outputs
+            best = without_idle_inputs(best, self.raw_x, outputs, self.t, self.weights, parts.held, columns)
         more = 1.0 if smooth else found.mixture.allowance()
         constant = job._constant_if_as_good((curves, parts, layer), best, more, log)
         if constant is not None or self.screening is not None or self.settings.prefer == "accuracy":
@@ -191,7 +195,7 @@ class NetworkFit:
             return None
         if (few := fewest_nodes(training, curves, columns, reference)) is None:
             return None
-        whole, mixture = self._against_first(few.parts.whole), few.mixture
+        whole, mixture = few.parts.whole.against_first(), few.mixture
         unseen = None
         if self.task.is_regression:
             corrections = mixture.stacking_weights[0] * few.group.out_of_fold[held]
@@ -203,12 +207,6 @@ class NetworkFit:
         model = combined_network(*own, few.ensemble, scaling, self.names, member=last, further=products)
         model = for_reading(model, self.raw_x, self.task)
         return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history, raw, task=mixture.task)
-
-    def _against_first(self, fit: AdditiveFit) -> AdditiveFit:
-        """Curves with the same probabilities of several classes, of which the first has none."""
-        if not isinstance(self.task, Multiclass) or self.settings.prefer == "accuracy":
-            return fit
-        return replace(fit, coefficients=fit.coefficients - fit.coefficients[:, :1], bias=fit.bias - fit.bias[:1])
 
     def _unseen(self, held: Tensor, outputs: Tensor) -> Tensor:
         """Outputs `(n, q)` that are known for the held-out rows only, NaN for the others."""
@@ -260,18 +258,19 @@ class NetworkFit:
         return replace(self.scaling, y_shift=moved), moved + self.scaling.y_scale * unseen
 
     def _smooth(
-        self, held: Tensor, mixture: Stacking, plain: tuple[KAN, Tensor], log: TrainingLog
+        self, held: Tensor, mixture: Stacking, merged: TrainedNetwork, plain: tuple[KAN, Tensor], log: TrainingLog
     ) -> TrainedNetwork | None:
-        """The network of a smooth estimate, where that predicts held-out rows better than curves and ensemble do.
+        """The network of a smooth estimate, where that predicts held-out rows better than the merged one of curves and ensemble.
 
         Splines on the grids that the rows ask for are preferred, as the simpler model, unless these are better by more than a
-        standard error. The `plain` curves and their outputs for held rows are blended with a process under other likelihoods.
+        standard error. Under other likelihoods a process is blended with the `plain` curves and their outputs for held rows, and
+        with the merged network.
         """
         if self.screening is not None or self.signs is not None or not self.settings.is_auto():
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
         if not isinstance(self.task, Regression):
             rows, more = Samples(self.raw_x, self.t, self.weights), (self.seed, self.names, self.settings.max_iter, log)
-            return latent_network(rows, self.scaling, held, mixture, plain, *more)
+            return latent_network(rows, self.scaling, held, mixture, merged.model, plain, *more)
         weights, variance = self.weights[held], float(self.scaling.y_scale.square().mean())
         rivals: list[tuple[float, Tensor, SmoothEstimate]] = []
         loss, best, noise = mixture.expected_loss, None, math.inf
@@ -339,7 +338,7 @@ class NetworkFit:
     ) -> TrainedNetwork:
         """The additive network with its outputs times a factor; of screened inputs only those that all rows keep."""
         scaling, raw = self._calibrated(unseen)
-        found = self._against_first(found)
+        found = found if self.settings.prefer == "accuracy" else found.against_first()
         table, bias = factor * curves.design.spline_coefficients(found.coefficients), factor * found.bias
         kept = self.screening.kept[-1] if self.screening is not None else None
         inputs = torch.nonzero(kept)[:, 0] if kept is not None and bool(kept.any()) else None
