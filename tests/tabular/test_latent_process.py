@@ -192,7 +192,9 @@ def test_a_process_and_an_ensemble_stand_side_by_side(monkeypatch):
     x, fresh = rng.normal(size=(140, 4)), rng.normal(size=(4000, 4))
 
     def probabilities(x):
-        odds = np.stack([x[:, 0] * x[:, 1], 0 * x[:, 0], -x[:, 0] * x[:, 1]], 1) * 4 + np.eye(3)[1] * np.sin(2 * x[:, 2:3])
+        odds = np.stack([x[:, 0] * x[:, 1], 0 * x[:, 0], -x[:, 0] * x[:, 1]], 1) * 4 + np.eye(3)[1] * np.sin(
+            2 * x[:, 2:3]
+        )
         return np.exp(odds) / np.exp(odds).sum(1, keepdims=True)
 
     y = np.array([rng.choice(3, p=each) for each in probabilities(x)])
@@ -207,7 +209,8 @@ def test_a_process_and_an_ensemble_stand_side_by_side(monkeypatch):
     (models, shares), rows = parts[0], torch.from_numpy(fresh)
     both = [each(rows).detach() for each in models]
     expected = shares[0] * both[0] + shares[1] * both[1]
-    assert 0.05 <= min(shares) and sum(shares) == pytest.approx(1)
+    assert min(shares) >= 0.05
+    assert sum(shares) == pytest.approx(1)
 
     def loss(outputs):
         return -float((torch.from_numpy(probabilities(fresh)) * torch.log_softmax(outputs, 1)).sum(1).mean())

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from splinework.interpret.edit.pruning import without_edges
 from splinework.interpret.edit.side_by_side import mean_network
-from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation
 from splinework.tabular.smooth import MAX_COVARIATES, MAX_ROWS, MIN_ROWS, SmoothEstimate, close_idle_inputs, network_for
@@ -31,6 +31,7 @@ from splinework.train.covariance import Covariance
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples, set_units
 from splinework.train.gaussian_process import GaussianProcess, fit_process, is_refitted
+from splinework.train.process_search import CHANCE_GAIN
 from splinework.train.process_teacher import ProcessTeacher, learned_curve
 
 MAX_OUTPUTS = 6
@@ -45,6 +46,8 @@ MIN_LEFT = 1e-3
 """Least share of a row's own variance that its output has without it."""
 MIN_SHARE = 0.05
 """The least weight of the network of a process, or of curves and ensemble, beside the other."""
+MAX_UNNEEDED_COST = 0.05
+"""Share of the loss that edges from inputs which neither of both needs may save on rows that they have learned from."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,7 @@ def latent_network(
     scaling: Standardisation,
     held: Tensor,
     mixture: Stacking,
-    merged: KAN | FramedKAN,
-    curves: tuple[KAN, Tensor],
+    others: tuple[KAN, Tensor, KAN, Tensor],
     seed: int,
     names: Sequence[str] | None,
     max_iter: int,
@@ -97,8 +99,8 @@ def latent_network(
         scaling: The units of the targets.
         held: The rows `(m,)` that judge.
         mixture: Curves and ensemble as these rows have judged them, and the likelihood.
-        merged: Their network, in raw units.
-        curves: The network of curves, in raw units, and its outputs for the held rows without their folds, `(m, q)`.
+        others: The network of curves, in raw units, and its outputs for the held rows without their folds, `(m, q)`; and that of
+            curves and ensemble, with the inputs that it needs, `(p,)`: from the rest it loses its edges beside the process.
         seed: Seed of all that is random.
         names: Names of the inputs.
         max_iter: Number of steps that is shown as the most.
@@ -106,11 +108,12 @@ def latent_network(
     """
     assert rows.weights is not None
     t, weights, found = rows.t[held], rows.weights[held], None
+    curves, of_curves, merged, needed = others
     if isinstance(mixture.task, Classification):
         # From a constant Newton's steps do not overshoot.
         start = mixture.task.constant(rows.t, rows.weights).expand_as(rows.t)
     else:
-        start = (curves[0](rows.u).detach() - scaling.y_shift) / scaling.y_scale
+        start = (curves(rows.u).detach() - scaling.y_shift) / scaling.y_scale
     known: tuple[Covariance, ...] = ()
     for task in dict.fromkeys((mixture.task.of_right_labels(), mixture.task)):
         how: dict[str, Any] = {"seed": seed, "names": names, "begun": known}
@@ -118,15 +121,15 @@ def latent_network(
         if estimate is None or estimate.teacher is None:
             return None
         known = estimate.teacher.covariances
-        share = _share(estimate.out_of_fold[held], curves[1], t, weights, task)
-        blend = share * estimate.out_of_fold[held] + (1 - share) * curves[1]
+        share = _share(estimate.out_of_fold[held], of_curves, t, weights, task)
+        blend = share * estimate.out_of_fold[held] + (1 - share) * of_curves
         judged = stack(blend, (), t, weights, task)
         if found is None or judged.loss < found[0].loss:
             found = judged, estimate, share, blend
     assert found is not None
     judged, estimate, share, blend = found
-    beside, plain = mixture.outputs, network_of(merged)
-    pools = len(plain.kan_layers) > 1 and isinstance(mixture.task, Classification) and rows.u.shape[1] > 1
+    beside = mixture.outputs
+    pools = len(merged.kan_layers) > 1 and isinstance(mixture.task, Classification) and rows.u.shape[1] > 1
 
     # Of what these rows promise for choices of their own, equal shares are held in place of as many rows.
     prior = max(PRIOR_ROWS, mixture.choices(rows.u.shape[1]))
@@ -142,7 +145,7 @@ def latent_network(
     units, inputs = objective.model.output_scaling, objective.model.input_scaling
 
     def rest(u: Tensor) -> Tensor:
-        outputs: Tensor = units((curves[0](inputs.inverse(u)) - scaling.y_shift) / scaling.y_scale)
+        outputs: Tensor = units((curves(inputs.inverse(u)) - scaling.y_shift) / scaling.y_scale)
         return outputs
 
     assert isinstance(estimate.teacher, LatentTeacher)
@@ -150,7 +153,7 @@ def latent_network(
     if rows.u.shape[1] > 1:
         used = teacher.depends
         if share < 1:
-            used = used | curves[0].kan_layers[0].edge_coefficients().flatten(1).any(1)
+            used = used | curves.kan_layers[0].edge_coefficients().flatten(1).any(1)
         close_idle_inputs(objective.model, used)
         model, _ = replace(estimate, teacher=teacher).network(seed, max_iter, log)
     else:
@@ -168,7 +171,16 @@ def latent_network(
         outputs, task = judged.outputs, judged.task
         if pools:
             own = _share(outputs, beside, t, weights, task, prior)
-            pool = mean_network((model, plain), (own, 1 - own)) if own < 1 - MIN_SHARE else None
+            kept = [layer.alive for layer in merged.kan_layers]
+            kept[0] = kept[0] & (model.kan_layers[0].alive.any(1) | needed)[:, None]
+            fewer, seen = without_edges(merged, rows.u, kept), rows.u[held]
+            without, before = (task.loss(own * model(seen) + (1 - own) * each(seen), t) for each in (fewer, merged))
+            total, by_chance = float(weights @ judged.losses), CHANCE_GAIN * rows.u.shape[1] * max(1, t.shape[1] - 1)
+            cost = float(weights @ (without - before))
+            # Where less is lost than idle inputs gain by chance, rows cannot tell which are idle.
+            idle = total > by_chance and cost <= MAX_UNNEEDED_COST * total
+            parts = model, fewer if idle else merged
+            pool = mean_network(parts, (own, 1 - own)) if own < 1 - MIN_SHARE else None
             if pool is None and own < 0.5:
                 return None
             if pool is not None:

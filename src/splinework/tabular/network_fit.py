@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from splinework.nn.frame import network_of
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.tabular.additive import AdditiveFit
@@ -29,7 +30,7 @@ from splinework.tabular.one_standard_error import Reference, curves_of, simplest
 from splinework.tabular.products import nodes_of_products, with_level_terms, with_more_terms
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import Screening, screen
-from splinework.tabular.selection import columns_of, without_idle_curves, without_idle_inputs
+from splinework.tabular.selection import columns_of, in_terms, without_idle_curves, without_idle_inputs
 from splinework.tabular.smooth import MAX_ROWS as MAX_PROCESS_ROWS
 from splinework.tabular.smooth import SmoothEstimate, fit_network, smooth_estimates
 from splinework.tabular.stacking import CHOSEN_Z, Stacking, calibrate
@@ -127,7 +128,8 @@ class NetworkFit:
         training = InteractionTraining(self.u, self.t, self.weights, job.task, *how)
         found = training.run(design, columns)
         merged = job._merged(curves, parts, layer, ensemble, found, log)
-        smooth = job._smooth(parts.held, found.mixture, merged, plain, log)
+        others = *plain, network_of(merged.model), found.needed | in_terms(parts.whole, design)
+        smooth = job._smooth(parts.held, found.mixture, others, log)
         best = smooth or merged
         if classes:
             outputs = found.mixture.outputs
@@ -258,19 +260,19 @@ class NetworkFit:
         return replace(self.scaling, y_shift=moved), moved + self.scaling.y_scale * unseen
 
     def _smooth(
-        self, held: Tensor, mixture: Stacking, merged: TrainedNetwork, plain: tuple[KAN, Tensor], log: TrainingLog
+        self, held: Tensor, mixture: Stacking, others: tuple[KAN, Tensor, KAN, Tensor], log: TrainingLog
     ) -> TrainedNetwork | None:
-        """The network of a smooth estimate, where that predicts held-out rows better than the merged one of curves and ensemble.
+        """The network of a smooth estimate, where that predicts held-out rows better than curves and ensemble do.
 
         Splines on the grids that the rows ask for are preferred, as the simpler model, unless these are better by more than a
-        standard error. Under other likelihoods a process is blended with the `plain` curves and their outputs for held rows, and
-        with the merged network.
+        standard error. Under other likelihoods a process is blended with others: the network of curves, of which there are
+        outputs for the held rows, and that of curves and ensemble, which needs some inputs.
         """
         if self.screening is not None or self.signs is not None or not self.settings.is_auto():
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
         if not isinstance(self.task, Regression):
             rows, more = Samples(self.raw_x, self.t, self.weights), (self.seed, self.names, self.settings.max_iter, log)
-            return latent_network(rows, self.scaling, held, mixture, merged.model, plain, *more)
+            return latent_network(rows, self.scaling, held, mixture, others, *more)
         weights, variance = self.weights[held], float(self.scaling.y_scale.square().mean())
         rivals: list[tuple[float, Tensor, SmoothEstimate]] = []
         loss, best, noise = mixture.expected_loss, None, math.inf

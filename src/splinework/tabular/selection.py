@@ -177,6 +177,15 @@ def removal_costs(
     return [float(w @ (task.loss(curves.base - each, t) - losses)) for each in shares], shares
 
 
+def in_terms(fit: AdditiveFit, design: DesignMatrix) -> Tensor:
+    """Whether an input has a curve, or a part in a product, `(p,)`."""
+    own, count = fit.coefficients, len(design.lift)
+    products = zip(design.products, design.spans[count:], strict=True)
+    used = {column for each, span in products if own[span].any() for column in (*each.first, *each.second)}
+    spans = [range(span.start, span.stop) for span in design.spans[:count]]
+    return torch.tensor([bool(own[list(span)].any()) or not used.isdisjoint(span) for span in spans])
+
+
 def candidates(
     curves: CrossValidatedCurves, design: DesignMatrix, u: Tensor, columns: Sequence[Sequence[int]]
 ) -> Tensor:

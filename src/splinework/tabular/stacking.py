@@ -59,7 +59,7 @@ class Stacking:
         return (rows + choices) / max(rows - choices, 1)
 
     def choices(self, inputs: int) -> int:
-        """Choices that these rows have made for groups, and for so many inputs."""
+        """Number of choices that these rows have made for groups, and for this number of inputs."""
         return CHOICES * (sum(map(bool, self.stacking_weights)) + inputs)
 
 

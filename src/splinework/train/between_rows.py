@@ -123,7 +123,7 @@ def agree(one: Tensor, other: Tensor, errors: float) -> bool:
 def blending_share(one: Tensor, other: Tensor, prior_rows: float = PRIOR_ROWS) -> float:
     """The weight of one predictor beside another that the residuals `(N, q)` of rows which neither has seen ask for, from 0 to 1.
 
-    Least squares, with a pull towards equal weights that is worth so many rows: of two predictors that are nearly as good
+    Least squares, with a pull towards equal weights that is worth `prior_rows` rows: of two predictors that are nearly as good
     the mean is better than either.
     """
     apart = one - other
