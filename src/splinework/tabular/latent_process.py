@@ -21,6 +21,7 @@ from splinework.interpret.edit.pruning import without_edges
 from splinework.interpret.edit.side_by_side import mean_network
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation
+from splinework.tabular.ensemble_size import MIN_MANY_ROWS
 from splinework.tabular.smooth import MAX_COVARIATES, MAX_ROWS, MIN_ROWS, SmoothEstimate, close_idle_inputs, network_for
 from splinework.tabular.stacking import Stacking, stack
 from splinework.tabular.tasks import Classification, Task
@@ -130,6 +131,7 @@ def latent_network(
     judged, estimate, share, blend = found
     beside = mixture.outputs
     pools = len(merged.kan_layers) > 1 and isinstance(mixture.task, Classification) and rows.u.shape[1] > 1
+    pools = pools and len(rows.u) < MIN_MANY_ROWS  # of many the choice is clear, and one of them smaller
 
     # Of what these rows promise for choices of their own, equal shares are held in place of as many rows.
     prior = max(PRIOR_ROWS, mixture.choices(rows.u.shape[1]))
