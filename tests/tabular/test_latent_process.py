@@ -181,6 +181,40 @@ def test_classes_that_a_process_taught_are_the_same_after_save_and_load(tmp_path
 def test_what_held_out_rows_have_chosen_is_allowed_for_where_they_are_few(rows, inputs, behind):
     """Losses a fifth less on every row are no better of 60 rows which have chosen for eight inputs."""
     losses, weights = torch.linspace(0.4, 0.6, rows).double(), torch.ones(rows).double()
-    process = Stacking((), 1.0, float(losses.mean()), False, Binary(), losses)
-    ensemble = Stacking((0.5, 0.5), 1.0, 0.8 * float(losses.mean()), True, Binary(), 0.8 * losses)
+    process = Stacking((), 1.0, float(losses.mean()), False, Binary(), losses, losses)
+    ensemble = Stacking((0.5, 0.5), 1.0, 0.8 * float(losses.mean()), True, Binary(), 0.8 * losses, losses)
     assert latent_process._is_behind(process, ensemble, inputs, weights) is behind
+
+
+def test_a_process_and_an_ensemble_stand_side_by_side(monkeypatch):
+    """The logits are the mean of both, by shares that rows unseen by either ask for, and so no worse than the process alone."""
+    rng, parts = np.random.default_rng(4), []
+    x, fresh = rng.normal(size=(140, 4)), rng.normal(size=(4000, 4))
+
+    def probabilities(x):
+        odds = np.stack([x[:, 0] * x[:, 1], 0 * x[:, 0], -x[:, 0] * x[:, 1]], 1) * 4 + np.eye(3)[1] * np.sin(
+            2 * x[:, 2:3]
+        )
+        return np.exp(odds) / np.exp(odds).sum(1, keepdims=True)
+
+    y = np.array([rng.choice(3, p=each) for each in probabilities(x)])
+    original = latent_process.mean_network
+
+    def recorded(models, shares):
+        parts.append((models, shares))
+        return original(models, shares)
+
+    monkeypatch.setattr(latent_process, "mean_network", recorded)
+    model = KANClassifier().fit(x, y)
+    (models, shares), rows = parts[0], torch.from_numpy(fresh)
+    both = [each(rows).detach() for each in models]
+    expected = shares[0] * both[0] + shares[1] * both[1]
+    assert min(shares) >= 0.05
+    assert sum(shares) == pytest.approx(1)
+
+    def loss(outputs):
+        return -float((torch.from_numpy(probabilities(fresh)) * torch.log_softmax(outputs, 1)).sum(1).mean())
+
+    assert loss(expected) < min(loss(each) for each in both)
+    found = -float((probabilities(fresh) * np.log(model.predict_proba(fresh))).sum(1).mean())
+    assert found == pytest.approx(loss(expected), abs=0.01)

@@ -72,6 +72,13 @@ class AdditiveFit:
         """The sums at the design's rows, `(n, q)`."""
         return design.times(self.coefficients) + self.bias
 
+    def against_first(self) -> AdditiveFit:
+        """The fit with the same probabilities of several classes whose first has no curves; of other likelihoods itself."""
+        if not isinstance(self.task, Multiclass):
+            return self
+        first = self.coefficients[:, :1], self.bias[:1]
+        return replace(self, coefficients=self.coefficients - first[0], bias=self.bias - first[1])
+
 
 def fit_additive(
     design: DesignMatrix,

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from splinework.errors import FitWarning
+from splinework.interpret.edit.side_by_side import mean_network
 from splinework.knowledge.axioms import Axiom, Hard
 from splinework.knowledge.axioms.contradictions import check_axioms
 from splinework.knowledge.axioms.realise import anchored
 from splinework.knowledge.axioms.sampling import read_unit
 from splinework.knowledge.axioms.verify import Certificate, verify
-from splinework.knowledge.teach.averaging import average_networks
 from splinework.knowledge.teach.informed import given_rows, replace_network, violations_of
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
@@ -236,7 +236,7 @@ class AxiomFit:
             if loss <= MAX_LOSS_RATIO * min(losses) and gap <= MAX_DISTANCE_RATIO * min(apart)
         ]
         best = fits[int(np.argmin(losses))]
-        mean = average_networks([network_of(each.model) for each in kept]) if kept else None
+        mean = mean_network([network_of(each.model) for each in kept]) if kept else None
         if len(kept) == 1 or mean is None:
             return best
         model = replace_network(best.model, mean)

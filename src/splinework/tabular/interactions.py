@@ -38,11 +38,13 @@ class Interactions:
         net: The wide network of all members.
         groups: Its groups; none without hidden nodes.
         mixture: Their stacking with the curves.
+        needed: Whether hidden nodes need an input, `(p,)`.
     """
 
     net: KAN
     groups: list[DecayGroup]
     mixture: Stacking
+    needed: Tensor
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class InteractionTraining:
             allowed = found.mixture.loss + MAX_IDLE_COST * abs(found.mixture.loss)
             if fewer.mixture.loss <= allowed:
                 return fewer
-        return found if first is self.ensemble else self.on(seen)
+        return replace(found if first is self.ensemble else self.on(seen), needed=living)
 
     def on(self, living: Tensor) -> Interactions:
         """The networks whose hidden nodes see these inputs, a mask `(p,)`."""
@@ -130,9 +132,8 @@ class InteractionTraining:
             less = torch.zeros_like(self.t).index_copy(0, held, self.given_up[held, self.fold[held]])
             groups = [g if g.state is None else replace(g, out_of_fold=g.out_of_fold - less) for g in groups]
         corrections = [group.out_of_fold[held] for group in groups]
-        return Interactions(
-            net, groups, stack(self.parts.base, corrections, self.t[held], self.weights[held], self.task)
-        )
+        mixture = stack(self.parts.base, corrections, self.t[held], self.weights[held], self.task)
+        return Interactions(net, groups, mixture, living)
 
     def _directed(self, inputs: Tensor) -> DirectedNetwork | None:
         if self.signs is None:

@@ -17,18 +17,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from splinework.interpret.edit.pruning import without_edges
+from splinework.interpret.edit.side_by_side import mean_network
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation
+from splinework.tabular.ensemble_size import MIN_MANY_ROWS
 from splinework.tabular.smooth import MAX_COVARIATES, MAX_ROWS, SmoothEstimate, close_idle_inputs, network_for
 from splinework.tabular.stacking import Stacking, stack
 from splinework.tabular.tasks import Classification, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 from splinework.train.additive_network import put_curves
-from splinework.train.between_rows import blending_share, is_significant
+from splinework.train.between_rows import PRIOR_ROWS, blending_share, is_significant
 from splinework.train.covariance import Covariance
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples, set_units
 from splinework.train.gaussian_process import GaussianProcess, fit_process, is_refitted
+from splinework.train.process_search import CHANCE_GAIN
 from splinework.train.process_teacher import ProcessTeacher, learned_curve
 from splinework.train.teacher import MIN_ROWS
 
@@ -42,6 +46,10 @@ MAX_CHANGE = 1e-3
 """Change of the loss in a turn, as a share of it, below which outputs are at the mode."""
 MIN_LEFT = 1e-3
 """Least share of a row's own variance that its output has without it."""
+MIN_SHARE = 0.05
+"""The least weight of the network of a process, or of curves and ensemble, beside the other."""
+MAX_UNNEEDED_COST = 0.05
+"""Share of the loss that edges from inputs which neither of both needs may save on rows that they have learned from."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ def latent_network(
     scaling: Standardisation,
     held: Tensor,
     mixture: Stacking,
-    curves: tuple[KAN, Tensor],
+    others: tuple[KAN, Tensor, KAN, Tensor],
     seed: int,
     names: Sequence[str] | None,
     max_iter: int,
@@ -93,7 +101,8 @@ def latent_network(
         scaling: The units of the targets.
         held: The rows `(m,)` that judge.
         mixture: Curves and ensemble as these rows have judged them, and the likelihood.
-        curves: The network of curves, in raw units, and its outputs for the held rows without their folds, `(m, q)`.
+        others: The network of curves, in raw units, and its outputs for the held rows without their folds, `(m, q)`; and that of
+            curves and ensemble, with the inputs that it needs, `(p,)`: from the rest it loses its edges beside the process.
         seed: Seed of all that is random.
         names: Names of the inputs.
         max_iter: Number of steps that is shown as the most.
@@ -101,11 +110,12 @@ def latent_network(
     """
     assert rows.weights is not None
     t, weights, found = rows.t[held], rows.weights[held], None
+    curves, of_curves, merged, needed = others
     if isinstance(mixture.task, Classification):
         # From a constant Newton's steps do not overshoot.
         start = mixture.task.constant(rows.t, rows.weights).expand_as(rows.t)
     else:
-        start = (curves[0](rows.u).detach() - scaling.y_shift) / scaling.y_scale
+        start = (curves(rows.u).detach() - scaling.y_shift) / scaling.y_scale
     known: tuple[Covariance, ...] = ()
     for task in dict.fromkeys((mixture.task.of_right_labels(), mixture.task)):
         how: dict[str, Any] = {"seed": seed, "names": names, "begun": known}
@@ -113,20 +123,32 @@ def latent_network(
         if estimate is None or estimate.teacher is None:
             return None
         known = estimate.teacher.covariances
-        share = _share(estimate.out_of_fold[held], curves[1], t, weights, task)
-        blend = share * estimate.out_of_fold[held] + (1 - share) * curves[1]
+        share = _share(estimate.out_of_fold[held], of_curves, t, weights, task)
+        blend = share * estimate.out_of_fold[held] + (1 - share) * of_curves
         judged = stack(blend, (), t, weights, task)
         if found is None or judged.loss < found[0].loss:
             found = judged, estimate, share, blend
     assert found is not None
     judged, estimate, share, blend = found
-    if share == 0 or _is_behind(judged, mixture, rows.u.shape[1], weights):
+    beside = mixture.outputs
+    pools = len(merged.kan_layers) > 1 and isinstance(mixture.task, Classification) and rows.u.shape[1] > 1
+    pools = pools and len(rows.u) < MIN_MANY_ROWS  # of many the choice is clear, and one of them smaller
+
+    # Of what these rows promise for choices of their own, equal shares are held in place of as many rows.
+    prior = max(PRIOR_ROWS, mixture.choices(rows.u.shape[1]))
+
+    def is_behind() -> bool:
+        if pools:
+            return _share(judged.outputs, beside, t, weights, judged.task, prior) < MIN_SHARE
+        return _is_behind(judged, mixture, rows.u.shape[1], weights)
+
+    if share == 0 or is_behind():
         return None
     objective = estimate.objective
     units, inputs = objective.model.output_scaling, objective.model.input_scaling
 
     def rest(u: Tensor) -> Tensor:
-        outputs: Tensor = units((curves[0](inputs.inverse(u)) - scaling.y_shift) / scaling.y_scale)
+        outputs: Tensor = units((curves(inputs.inverse(u)) - scaling.y_shift) / scaling.y_scale)
         return outputs
 
     assert isinstance(estimate.teacher, LatentTeacher)
@@ -134,7 +156,7 @@ def latent_network(
     if rows.u.shape[1] > 1:
         used = teacher.depends
         if share < 1:
-            used = used | curves[0].kan_layers[0].edge_coefficients().flatten(1).any(1)
+            used = used | curves.kan_layers[0].edge_coefficients().flatten(1).any(1)
         close_idle_inputs(objective.model, used)
         model, _ = replace(estimate, teacher=teacher).network(seed, max_iter, log)
     else:
@@ -144,23 +166,42 @@ def latent_network(
         units = model.output_scaling
         outputs = blend + (model(rows.u) - units.inverse(teacher(objective.u)))[held]
         judged = stack(outputs, (), t, weights, judged.task)
-        if _is_behind(judged, mixture, rows.u.shape[1], weights):
+        if is_behind():
             return None
         factor = judged.inverse_temperature
-        shift = scaling.y_shift + scaling.y_scale * judged.task.calibration(factor * outputs, t, weights)
+        shift = scaling.y_shift + scaling.y_scale * judged.task.calibration(judged.outputs, t, weights)
         units.set(shift + factor * scaling.y_scale * units.shift, factor * scaling.y_scale * units.scale)
-        unseen = torch.full_like(rows.t, math.nan).index_copy(0, held, shift + factor * scaling.y_scale * outputs)
-    return TrainedNetwork(model, judged.loss, log.history[-1]["step"], log.history, unseen, task=judged.task)
+        outputs, task = judged.outputs, judged.task
+        if pools:
+            own = _share(outputs, beside, t, weights, task, prior)
+            kept = [layer.alive for layer in merged.kan_layers]
+            kept[0] = kept[0] & (model.kan_layers[0].alive.any(1) | needed)[:, None]
+            fewer, seen = without_edges(merged, rows.u, kept), rows.u[held]
+            without, before = (task.loss(own * model(seen) + (1 - own) * each(seen), t) for each in (fewer, merged))
+            total, by_chance = float(weights @ judged.losses), CHANCE_GAIN * rows.u.shape[1] * max(1, t.shape[1] - 1)
+            cost = float(weights @ (without - before))
+            # Where less is lost than idle inputs gain by chance, rows cannot tell which are idle.
+            idle = total > by_chance and cost <= MAX_UNNEEDED_COST * total
+            parts = model, fewer if idle else merged
+            pool = mean_network(parts, (own, 1 - own)) if own < 1 - MIN_SHARE else None
+            if pool is None and own < 0.5:
+                return None
+            if pool is not None:
+                model, outputs = pool, own * outputs + (1 - own) * beside
+                task = min((task, mixture.task), key=lambda each: float(weights @ each.loss(outputs, t)))
+        loss = float(weights @ task.loss(outputs, t) / weights.sum())
+        unseen = torch.full_like(rows.t, math.nan).index_copy(0, held, shift + scaling.y_scale * outputs)
+    return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, unseen, task=task)
 
 
-def _share(one: Tensor, other: Tensor, y: Tensor, weights: Tensor, task: Task) -> float:
+def _share(one: Tensor, other: Tensor, y: Tensor, weights: Tensor, task: Task, prior_rows: float = PRIOR_ROWS) -> float:
     """The weight of outputs `(m, q)` beside others that the working residuals of rows which neither has seen ask for."""
     middle, apart = (one + other) / 2, []
     for j in range(y.shape[1]):
         response, known = task.working(middle, y, weights, j, MIN_SLOPE)
         apart.append(known.sqrt() * torch.stack([response - one[:, j], response - other[:, j]]))
     first, second = torch.stack(apart, dim=2)
-    return blending_share(first, second)
+    return blending_share(first, second, prior_rows)
 
 
 def _is_behind(judged: Stacking, mixture: Stacking, inputs: int, weights: Tensor) -> bool:
@@ -199,7 +240,7 @@ def latent_estimate(
     """
     if not (MIN_ROWS <= len(x) <= MAX_ROWS and x.shape[1] <= MAX_COVARIATES and y.shape[1] <= MAX_OUTPUTS):
         return None
-    model = network_for(x.shape[1], y.shape[1], seed, names)
+    model = network_for(x.shape[1], y.shape[1], seed, names, base="none")  # to stand beside any other network
     set_units(model, x, start, always=True)
     u = model.input_scaling(x)
     mode = _posterior_mode(u, y, weights, task, start, seed, begun)

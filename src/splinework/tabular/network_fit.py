@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from splinework.nn.frame import network_of
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.assembly import Standardisation, additive_network, combined_network, for_reading
-from splinework.tabular.constant import constant_network
 from splinework.tabular.cross_validation import CrossValidatedCurves, cross_validated
-from splinework.tabular.curves import FittedCurves, fit_curves, tuned_to_constant
+from splinework.tabular.curves import FittedCurves, fit_curves
 from splinework.tabular.design import make_design
 from splinework.tabular.ensemble import EnsembleSettings
 from splinework.tabular.ensemble_size import ensemble_settings, hidden_layers
@@ -27,14 +27,13 @@ from splinework.tabular.latent_process import latent_network
 from splinework.tabular.monotone_curves import given_up, half_directed
 from splinework.tabular.one_standard_error import Reference, curves_of, simplest_curves
 from splinework.tabular.products import nodes_of_products, with_level_terms, with_more_terms
-from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
-from splinework.tabular.screening import Screening, screen
-from splinework.tabular.selection import columns_of, without_idle_curves
+from splinework.tabular.screening import Screening
+from splinework.tabular.selection import columns_of, in_terms, without_idle_curves, without_idle_inputs
 from splinework.tabular.smooth import MAX_ROWS as MAX_PROCESS_ROWS
 from splinework.tabular.smooth import SmoothEstimate, fit_network, smooth_estimates
 from splinework.tabular.stacking import CHOSEN_Z, Stacking, calibrate
 from splinework.tabular.student import Distillation
-from splinework.tabular.tasks import Multiclass, Regression, Task
+from splinework.tabular.tasks import Regression, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 from splinework.train.between_rows import is_significant
 from splinework.train.covariance import Covariance
@@ -72,27 +71,6 @@ class NetworkFit:
     signs: Tensor | None = None
     covariances: tuple[Covariance, ...] = ()
 
-    def screened(self, log: TrainingLog) -> TrainedNetwork:
-        """The network of the inputs that screening keeps."""
-        layer = quantile_layer(self.u, self.t.shape[1], SCREENING_INTERVALS, self.settings.degree)
-        design = make_design(layer, self.u, self.weights, self.groups)
-        task = tuned_to_constant(self.t, self.weights, self.task)
-        found = screen(design, self.t, self.weights, task, self.fold, self.owners)
-        kept = tuple(found.inputs.tolist())
-        log("screening", 1, 1, found.loss)
-        log.history[-1] |= {"inputs": self.u.shape[1], "kept": len(kept)}
-        if not kept:
-            bias = self.scaling.y_shift + self.scaling.y_scale * self.task.constant(self.t, self.weights)
-            model = constant_network((self.names or ["x1"])[:1], bias.numpy())
-            return TrainedNetwork(model, found.loss, 1, log.history, kept=kept)
-        place = {i: at for at, i in enumerate(kept)}
-        at, names = found.inputs, [self.names[i] for i in kept] if self.names else None
-        groups = [[place[i] for i in group if i in place] for group in self.groups]
-        rows: dict[str, Any] = {"raw_x": self.raw_x[:, at], "u": self.u[:, at], "scaling": self.scaling.of_inputs(at)}
-        own = replace(self, **rows, groups=groups, owners=self.owners[at], names=names, screening=found)
-        result = own.run(log)
-        return replace(result, kept=kept if result.kept is None else tuple(kept[i] for i in result.kept))
-
     def run(self, log: TrainingLog) -> TrainedNetwork:
         """The network of all inputs."""
         intervals = curve_intervals(self.u, self.settings, self.task)
@@ -127,8 +105,13 @@ class NetworkFit:
         how = self.settings, ensemble, layer, parts, self.fold, self.generator, log, kept, self.signs, lost
         training = InteractionTraining(self.u, self.t, self.weights, job.task, *how)
         found = training.run(design, columns)
-        smooth = job._smooth(parts.held, found.mixture, plain, log)
-        best = smooth or job._merged(curves, parts, layer, ensemble, found, log)
+        merged = job._merged(curves, parts, layer, ensemble, found, log)
+        others = *plain, network_of(merged.model), found.needed | in_terms(parts.whole, design)
+        smooth = job._smooth(parts.held, found.mixture, others, log)
+        best = smooth or merged
+        if classes:
+            outputs = found.mixture.outputs
+            best = without_idle_inputs(best, self.raw_x, outputs, self.t, self.weights, parts.held, columns)
         more = 1.0 if smooth else found.mixture.allowance()
         constant = job._constant_if_as_good((curves, parts, layer), best, found.mixture, more, log)
         if constant is not None or self.screening is not None or self.settings.prefer == "accuracy":
@@ -200,7 +183,7 @@ class NetworkFit:
             return None
         if (few := fewest_nodes(training, curves, columns, reference)) is None:
             return None
-        whole, mixture = self._against_first(few.parts.whole), few.mixture
+        whole, mixture = few.parts.whole.against_first(), few.mixture
         unseen = None
         if self.task.is_regression:
             corrections = mixture.stacking_weights[0] * few.group.out_of_fold[held]
@@ -212,12 +195,6 @@ class NetworkFit:
         model = combined_network(*own, few.ensemble, scaling, self.names, member=last, further=products)
         model = for_reading(model, self.raw_x, self.task)
         return TrainedNetwork(model, mixture.loss, log.history[-1]["step"], log.history, raw, task=mixture.task)
-
-    def _against_first(self, fit: AdditiveFit) -> AdditiveFit:
-        """Curves with the same probabilities of several classes, of which the first has none."""
-        if not isinstance(self.task, Multiclass) or self.settings.prefer == "accuracy":
-            return fit
-        return replace(fit, coefficients=fit.coefficients - fit.coefficients[:, :1], bias=fit.bias - fit.bias[:1])
 
     def _unseen(self, held: Tensor, outputs: Tensor) -> Tensor:
         """Outputs `(n, q)` that are known for the held-out rows only, NaN for the others."""
@@ -269,18 +246,19 @@ class NetworkFit:
         return replace(self.scaling, y_shift=moved), moved + self.scaling.y_scale * unseen
 
     def _smooth(
-        self, held: Tensor, mixture: Stacking, plain: tuple[KAN, Tensor], log: TrainingLog
+        self, held: Tensor, mixture: Stacking, others: tuple[KAN, Tensor, KAN, Tensor], log: TrainingLog
     ) -> TrainedNetwork | None:
         """The network of a smooth estimate, where that predicts held-out rows better than curves and ensemble do.
 
         Splines on the grids that the rows ask for are preferred, as the simpler model, unless these are better by more than a
-        standard error. The `plain` curves and their outputs for held rows are blended with a process under other likelihoods.
+        standard error. Under other likelihoods a process is blended with others: the network of curves, of which there are
+        outputs for the held rows, and that of curves and ensemble, which needs some inputs.
         """
         if self.screening is not None or self.signs is not None or not self.settings.is_auto():
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
         if not isinstance(self.task, Regression):
             rows, more = Samples(self.raw_x, self.t, self.weights), (self.seed, self.names, self.settings.max_iter, log)
-            return latent_network(rows, self.scaling, held, mixture, plain, *more)
+            return latent_network(rows, self.scaling, held, mixture, others, *more)
         weights, variance = self.weights[held], float(self.scaling.y_scale.square().mean())
         rivals: list[tuple[float, Tensor, SmoothEstimate]] = []
         loss, best, noise = mixture.expected_loss, None, math.inf
@@ -348,7 +326,7 @@ class NetworkFit:
     ) -> TrainedNetwork:
         """The additive network with its outputs times a factor; of screened inputs only those that all rows keep."""
         scaling, raw = self._calibrated(unseen)
-        found = self._against_first(found)
+        found = found if self.settings.prefer == "accuracy" else found.against_first()
         table, bias = factor * curves.design.spline_coefficients(found.coefficients), factor * found.bias
         kept = self.screening.kept[-1] if self.screening is not None else None
         inputs = torch.nonzero(kept)[:, 0] if kept is not None and bool(kept.any()) else None

@@ -3,18 +3,22 @@
 All inputs of a column are tested together, so that the fifty levels of a category do not pass fifty tests.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from splinework.interpret.edit.pruning import without_edges
+from splinework.nn.frame import network_of
 from splinework.nn.network import KAN
 from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.cross_validation import CrossValidatedCurves, of_parts
 from splinework.tabular.design import DesignMatrix, many_valued
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, correction_of
+from splinework.tabular.trained import TrainedNetwork
 from splinework.train.between_rows import is_significant
+from splinework.train.process_search import CHANCE_GAIN
 
 MAX_EVALUATIONS, MIN_TESTED_ROWS = 200_000, 1000
 """Evaluations of hidden nodes, one for each column and held-out row, in the test of all columns, and rows that it takes anyway:
@@ -25,6 +29,9 @@ DEFENDED_Z_SCORE = 2.0
 """Standard errors by which a column of hidden nodes must matter: with one, every sixth idle column would stay."""
 MAX_IDLE_COST = 0.002
 """Share of the held-out loss that idle columns may cost when their curves go, or hidden nodes no longer see them."""
+MAX_CHANCE_SHARE = 0.01
+"""The most that an idle column is taken to gain by chance, as a share of the loss: classes that are nearly separable leave little
+to gain, and a margin between them that any column of use makes wider."""
 MAX_LEVELS_SEEN, MIN_LEVEL_ROWS_SEEN = 30, 5
 """Levels of a category that hidden nodes see, at most, and rows of one: each takes as many columns of the ensemble, and few rows
 say nothing of what a level does together with other columns (ames, one fold: 0.128 with and without those of fewer rows)."""
@@ -60,14 +67,14 @@ def without_idle_curves(
     costs, shares = removal_costs(curves, design, y, weights, fold, columns)
     held, task = curves.held, curves.whole.task
     t, w = y[held], weights[held]
-    losses = task.loss(curves.base, t)
-    order = sorted(range(len(columns)), key=costs.__getitem__)
-    gone, totals = torch.zeros_like(curves.base), [0.0]
-    for k in order[:-1]:
-        gone = gone + shares[k]
-        totals.append(float(w @ (task.loss(curves.base - gone, t) - losses)))
-    allowed = min(totals) + MAX_IDLE_COST * abs(float(w @ losses))
-    count = max(number for number, total in enumerate(totals) if total <= allowed)
+    order, gone = sorted(range(len(columns)), key=costs.__getitem__), torch.zeros_like(curves.base)
+
+    def totals() -> Iterator[float]:
+        for k in order[:-1]:
+            gone.add_(shares[k])
+            yield float(w @ task.loss(curves.base - gone, t))
+
+    count = _most_that_are_idle(float(w @ task.loss(curves.base, t)), totals())
     idle = [i for column in order[:count] for i in columns[column]]
     if not idle:
         return curves
@@ -79,6 +86,66 @@ def without_idle_curves(
         return replace(fit, coefficients=coefficients)
 
     return of_parts(flat(curves.whole), [flat(part) for part in curves.parts], design, fold)
+
+
+def _most_that_are_idle(loss: float, without: Iterable[float], chance: float = 0.0) -> int:
+    """The number of columns that cost next to nothing together, by the losses without the first, the first two and so on.
+
+    Where rows were seen, what an idle column lowers their loss by is `chance` in the mean.
+    """
+    totals = [total - chance * number for number, total in enumerate([loss, *without])]
+    allowed = min(totals) + MAX_IDLE_COST * abs(loss)
+    return max(number for number, total in enumerate(totals) if total <= allowed)
+
+
+@torch.no_grad()
+def without_idle_inputs(
+    best: TrainedNetwork,
+    x: Tensor,
+    outputs: Tensor,
+    y: Tensor,
+    weights: Tensor,
+    held: Tensor,
+    columns: Sequence[Sequence[int]],
+) -> TrainedNetwork:
+    """A network of classes without edges from the columns that held-out rows do not miss, by the rule of `without_idle_curves`.
+
+    The network has seen these rows, so that each log odds of them, like the process of one, gains from an idle column by chance.
+
+    Args:
+        best: The result with this network, and its likelihood.
+        x: Inputs `(n, p)` in raw units.
+        outputs: Outputs of curves and ensemble for the held-out rows as if these had not seen them, `(m, q)`; those of the result
+            itself count instead, where it has some.
+        y: Class indicators `(n, q)`.
+        weights: Row weights `(n,)`.
+        held: Indices of the held-out rows, `(m,)`.
+        columns: Inputs of each column.
+    """
+    model, task, rows, t, w = network_of(best.model), best.task, x[held], y[held], weights[held]
+    assert task is not None
+    outputs = outputs if best.out_of_fold is None else best.out_of_fold[held]
+    alive, own = [layer.alive for layer in model.kan_layers], model(rows)
+    columns = [each for each in columns if bool(alive[0][list(each)].any())]
+
+    def without(gone: Sequence[int]) -> tuple[KAN, Tensor, float]:
+        keep = alive[0].clone()
+        keep[list(gone)] = False
+        smaller = without_edges(model, rows, [keep, *alive[1:]])
+        moved = outputs + smaller(rows) - own
+        return smaller, moved, float(w @ task.loss(moved, t))
+
+    costs = [without(each)[2] for each in columns]
+    order = sorted(range(len(columns)), key=costs.__getitem__)
+    firsts = [[i for k in order[: count + 1] for i in columns[k]] for count in range(len(order) - 1)]
+    loss = float(w @ task.loss(outputs, t))
+    chance = min(CHANCE_GAIN * max(1, model.outputs - 1), MAX_CHANCE_SHARE * loss)
+    count = _most_that_are_idle(loss, (without(gone)[2] for gone in firsts), chance)
+    if not count:
+        return best
+    model, moved, loss = without(firsts[count - 1])
+    unseen = None if best.out_of_fold is None else best.out_of_fold.index_copy(0, held, moved)
+    return replace(best, model=model, loss=loss / float(w.sum()), out_of_fold=unseen)
 
 
 def removal_costs(
@@ -108,6 +175,15 @@ def removal_costs(
     losses = task.loss(curves.base, t)
     shares = [share(inputs) for inputs in columns]
     return [float(w @ (task.loss(curves.base - each, t) - losses)) for each in shares], shares
+
+
+def in_terms(fit: AdditiveFit, design: DesignMatrix) -> Tensor:
+    """Whether an input has a curve, or a part in a product, `(p,)`."""
+    own, count = fit.coefficients, len(design.lift)
+    products = zip(design.products, design.spans[count:], strict=True)
+    used = {column for each, span in products if own[span].any() for column in (*each.first, *each.second)}
+    spans = [range(span.start, span.stop) for span in design.spans[:count]]
+    return torch.tensor([bool(own[list(span)].any()) or not used.isdisjoint(span) for span in spans])
 
 
 def candidates(

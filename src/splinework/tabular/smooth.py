@@ -17,6 +17,7 @@ from torch import Tensor
 
 from splinework.errors import FitWarning
 from splinework.nn.network import KAN
+from splinework.splines.bases import DEFAULT_BASE
 from splinework.tabular.ensemble import ProgressCallback
 from splinework.train.additive import SumOfCurves, is_estimable, judged_fit
 from splinework.train.additive_network import put_curves, take_curves
@@ -208,19 +209,19 @@ def step_teller(on_step: ProgressCallback, stage: str, max_iter: int) -> Callabl
 
 def _in_same_units(own: KAN, shape: list[int], seed: int) -> KAN:
     """A network of random values with the units and names of another one."""
-    model = _random_network(shape, seed, own.config.input_names)
+    model = _random_network(shape, seed, own.config.input_names, own.config.base)
     model.input_scaling.load_state_dict(own.input_scaling.state_dict())
     model.output_scaling.load_state_dict(own.output_scaling.state_dict())
     return model
 
 
-def network_for(inputs: int, outputs: int, seed: int, names: Sequence[str] | None) -> KAN:
+def network_for(inputs: int, outputs: int, seed: int, names: Sequence[str] | None, base: str = DEFAULT_BASE) -> KAN:
     """A network with random values: one layer for one covariate, else one with hidden nodes."""
     per_node = (inputs + outputs) * (GRID + DEGREE + 1) + 1
     hidden = max(2, min(2 * inputs + 1, MAX_HIDDEN, MAX_PARAMETERS // per_node))
-    return _random_network([1, outputs] if inputs == 1 else [inputs, hidden, outputs], seed, names)
+    return _random_network([1, outputs] if inputs == 1 else [inputs, hidden, outputs], seed, names, base)
 
 
-def _random_network(shape: list[int], seed: int, names: Sequence[str] | None) -> KAN:
+def _random_network(shape: list[int], seed: int, names: Sequence[str] | None, base: str) -> KAN:
     like: dict[str, Any] = {"dtype": torch.float64, "generator": torch.Generator().manual_seed(seed)}
-    return KAN(shape, grid=GRID, degree=DEGREE, names=names, **like)
+    return KAN(shape, grid=GRID, degree=DEGREE, base=base, names=names, **like)

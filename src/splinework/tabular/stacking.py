@@ -37,6 +37,7 @@ class Stacking:
         improves: Whether the corrections improve on the additive part significantly.
         task: The likelihood, with the lapse rates of the held-out labels.
         losses: Loss of each held-out row, `(n,)`.
+        outputs: Its outputs, `(n, q)`.
     """
 
     stacking_weights: tuple[float, ...]
@@ -45,6 +46,7 @@ class Stacking:
     improves: bool
     task: Task
     losses: Tensor
+    outputs: Tensor
 
     @property
     def expected_loss(self) -> float:
@@ -53,8 +55,12 @@ class Stacking:
 
     def allowance(self, inputs: int = 0) -> float:
         """The loss of other rows as a multiple of these rows', which have chosen for groups, and for inputs where these count."""
-        rows, choices = len(self.losses), CHOICES * (sum(map(bool, self.stacking_weights)) + inputs)
+        rows, choices = len(self.losses), self.choices(inputs)
         return (rows + choices) / max(rows - choices, 1)
+
+    def choices(self, inputs: int) -> int:
+        """Number of choices that these rows have made for groups, and for this number of inputs."""
+        return CHOICES * (sum(map(bool, self.stacking_weights)) + inputs)
 
 
 def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tensor, task: Task) -> Stacking:
@@ -88,9 +94,10 @@ def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tenso
     for _ in range(MAX_CALIBRATIONS if isinstance(task, Classification) else 0):
         inverse_temperature = calibrate(chosen, y, weights, task)
         task = task.updated(inverse_temperature * chosen, y, weights)
-    losses = task.loss(inverse_temperature * chosen, y)
+    chosen = inverse_temperature * chosen
+    losses = task.loss(chosen, y)
     loss = float(weights @ losses / weights.sum())
-    return Stacking(tuple(stacking_weights), inverse_temperature, loss, improves, task, losses)
+    return Stacking(tuple(stacking_weights), inverse_temperature, loss, improves, task, losses, chosen)
 
 
 def calibrate(outputs: Tensor, y: Tensor, weights: Tensor, task: Task) -> float:

@@ -6,6 +6,7 @@ held out; the out-of-fold predictions give the stacking weights (`stacking.py`),
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,19 @@ from numpy.typing import NDArray
 
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation
+from splinework.tabular.constant import constant_network
 from splinework.tabular.continuation import continue_training
+from splinework.tabular.curves import tuned_to_constant
+from splinework.tabular.design import make_design
 from splinework.tabular.directions import settle
 from splinework.tabular.ensemble import ProgressCallback
 from splinework.tabular.ensemble_size import N_FOLDS, n_members
+from splinework.tabular.grids import quantile_layer
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.network_fit import NetworkFit
 from splinework.tabular.rows import Floats
-from splinework.tabular.screening import is_wide
+from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
+from splinework.tabular.screening import is_wide, screen
 from splinework.tabular.tasks import Regression, Task, moments, targets_of
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 from splinework.train.data_split import Samples
@@ -84,9 +90,31 @@ def train(
     job = NetworkFit(
         *rows, scaling, right, settings, seed, generator, *known, signs=directions, covariances=covariances
     )
-    found = job.screened(log) if wide else job.run(log)
+    found = _screened(job, log) if wide else job.run(log)
     if transform is not None:
         found = found.on_raw_inputs(transform, given, float(scaling.y_scale.mean()))
     if directions is not None:
         settle(found.model, directions)
     return found
+
+
+def _screened(job: NetworkFit, log: TrainingLog) -> TrainedNetwork:
+    """The network of the inputs that screening keeps."""
+    layer = quantile_layer(job.u, job.t.shape[1], SCREENING_INTERVALS, job.settings.degree)
+    design = make_design(layer, job.u, job.weights, job.groups)
+    task = tuned_to_constant(job.t, job.weights, job.task)
+    found = screen(design, job.t, job.weights, task, job.fold, job.owners)
+    kept = tuple(found.inputs.tolist())
+    log("screening", 1, 1, found.loss)
+    log.history[-1] |= {"inputs": job.u.shape[1], "kept": len(kept)}
+    if not kept:
+        bias = job.scaling.y_shift + job.scaling.y_scale * job.task.constant(job.t, job.weights)
+        model = constant_network((job.names or ["x1"])[:1], bias.numpy())
+        return TrainedNetwork(model, found.loss, 1, log.history, kept=kept)
+    place = {i: at for at, i in enumerate(kept)}
+    at, names = found.inputs, [job.names[i] for i in kept] if job.names else None
+    groups = [[place[i] for i in group if i in place] for group in job.groups]
+    rows: dict[str, Any] = {"raw_x": job.raw_x[:, at], "u": job.u[:, at], "scaling": job.scaling.of_inputs(at)}
+    own = replace(job, **rows, groups=groups, owners=job.owners[at], names=names, screening=found)
+    result = own.run(log)
+    return replace(result, kept=kept if result.kept is None else tuple(kept[i] for i in result.kept))

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -12,14 +13,16 @@ from splinework.nn.network import KAN
 from splinework.splines import greville
 from splinework.splines.bases import BSpline
 from splinework.train.additive import SumOfCurves, additive_fit, is_estimable, judged_fit
+from splinework.train.between_rows import is_significant
 from splinework.train.coordinates import effective_parameters
+from splinework.train.covariance import Covariance
 from splinework.train.curve import FREEDOM_COST, MAX_CLEAN_SHARE, MIN_ROWS, CurveEstimate
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
 from splinework.train.losses import Squared
 from splinework.train.objective import Objective
 from splinework.train.plan import TrainingPlan
-from splinework.train.process_teacher import estimated_curve
+from splinework.train.process_teacher import ProcessTeacher, estimated_curve
 from splinework.train.refinement import MIN_VALUES_PER_PARAMETER, converge, raise_degrees, refine_grids
 from splinework.train.run import TrainingRun
 from splinework.train.smoothing import Smoothing, penalty_matrices
@@ -34,6 +37,8 @@ MAX_GROWN_ERROR = 0.3
 """Of clean rows, richer splines without penalties are tried, too, and taken if their error is below this share of that with
 penalties: of a smooth function it falls by orders of magnitude, of one with kinks hardly, while without penalties nothing holds
 them between the rows."""
+MAX_CLEAN_RATIO = 0.1
+"""Share of the squared error of curves that leave nothing to explain below which a process must stay to be followed instead."""
 
 
 def is_linear(objective: DataObjective, plan: TrainingPlan) -> bool:
@@ -72,6 +77,29 @@ def estimated_curves(objective: DataObjective, known: SumOfCurves | None = None)
 def leaves_nothing(curves: CurveEstimate, objective: DataObjective) -> bool:
     """Whether rows that the curves have not seen are met so well that there is no noise, and nothing else to explain."""
     return float(curves.left_out.square().mean()) < MAX_CLEAN_SHARE * objective.spread
+
+
+def better_process(
+    curves: CurveEstimate, objective: DataObjective, seed: int, begun: Sequence[Covariance], error: float
+) -> ProcessTeacher | None:
+    """A process, blended with curves, that predicts clean rows clearly better than these alone; None where there is none.
+
+    Held-out rows have an `error` under the curves without penalties, where these pay.
+    """
+    process = ProcessTeacher.of(rows_of(objective), seed, curves, begun)
+    is_better = float(process.left_out.square().mean()) < MAX_CLEAN_RATIO * error**2
+    return process if is_better and is_ahead(process, curves, objective) else None
+
+
+def is_ahead(process: ProcessTeacher, curves: CurveEstimate, objective: DataObjective, misfit: float = 0.0) -> bool:
+    """Whether a process, and a network that misses it by so much in the mean square, clearly leave less of the rows than curves.
+
+    Of clean rows a few, at kinks, make most of the error, so that its standard error says nothing.
+    """
+    own, other = process.left_out.square() + misfit, curves.left_out.square().cpu()
+    if leaves_nothing(curves, objective):
+        return bool(own.mean() < MAX_CLEAN_RATIO * other.mean())
+    return is_significant((other - own).mean(1))
 
 
 def may_hold_curves(model: KAN) -> bool:

@@ -121,14 +121,14 @@ def agree(one: Tensor, other: Tensor, errors: float) -> bool:
     return bool((one - other).square().mean() <= MAX_DISAGREEMENT * errors)
 
 
-def blending_share(one: Tensor, other: Tensor) -> float:
+def blending_share(one: Tensor, other: Tensor, prior_rows: float = PRIOR_ROWS) -> float:
     """The weight of one predictor beside another that the residuals `(N, q)` of rows which neither has seen ask for, from 0 to 1.
 
-    Least squares, with a pull towards equal weights that is worth `PRIOR_ROWS` rows: of two predictors that are nearly as good
+    Least squares, with a pull towards equal weights that is worth `prior_rows` rows: of two predictors that are nearly as good
     the mean is better than either.
     """
     apart = one - other
-    pull = PRIOR_ROWS * float(torch.minimum(one.square().mean(), other.square().mean()))
+    pull = prior_rows * float(torch.minimum(one.square().mean(), other.square().mean()))
     size = float(apart.square().mean(1).sum()) + pull
     if size == 0:
         return 0.5

@@ -105,6 +105,11 @@ class ProcessTeacher:
             squares = squares + ((1 - self.share) * self.curves.deviation(u)).square().mean().cpu()
         return math.sqrt(min(float(squares), float(self.left_out.square().mean())))
 
+    @torch.no_grad()
+    def misfit(self, network: Callable[[Tensor], Tensor], u: Tensor) -> float:
+        """Mean square by which a network differs from the means: of a blend with curves that it cannot be it learns nothing."""
+        return float((network(u) - self(u)).square().mean())
+
     @property
     def covariances(self) -> tuple[Covariance, ...]:
         """Those of the processes."""

@@ -17,7 +17,9 @@ from torch import Tensor
 from splinework.nn.network import KAN
 from splinework.train.additive import SumOfCurves
 from splinework.train.additive_network import (
+    better_process,
     estimated_curves,
+    is_ahead,
     leaves_nothing,
     rows_of,
     shows_nothing,
@@ -28,7 +30,6 @@ from splinework.train.between_rows import (
     N_COMPARED_POINTS,
     draw_points,
     goes_astray,
-    is_significant,
     new_points,
     prefers,
 )
@@ -36,7 +37,7 @@ from splinework.train.covariance import Covariance
 from splinework.train.curve import CurveEstimate
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
-from splinework.train.gaussian_process import MAX_EXACT_ROWS
+from splinework.train.gaussian_process import EVIDENCE_ROWS, MAX_EXACT_ROWS
 from splinework.train.losses import Squared
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import TrainingPlan
@@ -51,6 +52,8 @@ MIN_BUDGET = 10.0
 """Seconds that are given, below which there is no teacher."""
 MAX_NEGLIGIBLE_SHARE = 1e-10
 """Share of the variance left by a network that needs no teacher."""
+MAX_FOUND_SHARE = 1e-8
+"""The same, left by a sum of curves of few rows that is the function itself, in corners without rows too."""
 MAX_BEHIND = 3.0
 """How many times a network's held-out error a process by some hundred rows may miss, so that more of them are asked."""
 MAX_LEFT_SHARE = 1e-4
@@ -132,9 +135,15 @@ def run_taught_stages(
     """
     curves = estimated_curves(objective)
     if curves is not None and leaves_nothing(curves, objective):
-        take_curves(run, objective, plan, curves, grows=last)
-        run.history.decide("teacher", "a sum of curves leaves nothing to explain")
-        return Learned("curves", curves=curves)
+        judged = run.held_out is not None and objective.count <= EVIDENCE_ROWS
+        take_curves(run, objective, plan, curves, grows=last or judged)
+        asks = judged and not run.over and run.best_score**2 > MAX_FOUND_SHARE * objective.spread
+        better = better_process(curves, objective, seed, begun, run.best_score) if asks else None
+        if better is None:
+            run.history.decide("teacher", "a sum of curves leaves nothing to explain")
+            return Learned("curves", curves=curves)
+        run.judge_anew(objective, run.held_out)
+        begun = better.covariances
     learned = _run_process_stages(run, objective, plan, seed, curves, begun, last)
     if curves is None or run.over or _is_exact(run, objective):
         return learned
@@ -162,9 +171,7 @@ def _curves_or(
     assert run.best is not None
     assert judge is None or isinstance(judge, DataObjective)
     process, fresh = learned.process, new_points(objective.u, N_COMPARED_POINTS, seed)
-    suffices = process is None or not is_significant(
-        (curves.left_out.square().cpu() - process.left_out.square()).mean(1) - _misfit(run.best, process, fresh)
-    )
+    suffices = process is None or not is_ahead(process, curves, objective, process.misfit(run.best.unit_forward, fresh))
     if judge is not None:
         suffices = suffices and not prefers(run.best, curves, judge, fresh, clearly=True)
     if not (suffices and (judge is not None or process is not None)):
@@ -185,8 +192,8 @@ def _run_process_stages(
 ) -> Learned:
     """Runs the stages of networks that learn from the rows or from a Gaussian process; the run keeps the best state.
 
-    A Gaussian process is fitted first. Where it is less uncertain of the function than a row is, the network learns from it at
-    once, and then from the rows, with the smoothing that they ask for; it must do better than by chance to replace the first.
+    A Gaussian process is fitted first. Where it is less uncertain of the function than a row is, or any network goes through rows
+    so few that none judge, the network learns from it at once, and then from the rows, with the smoothing that they ask for; it must do better than by chance to replace the first.
     Elsewhere the network learns from the rows as it would without, is kept near the process where no rows are, and learns from
     that if it predicts held-out rows better.
     The process is blended with the curves, if any, and its search goes on from the `known` covariances.
@@ -204,7 +211,7 @@ def _run_process_stages(
     def sees_noise(teacher: ProcessTeacher) -> bool:
         return teacher.noise > max(teacher.uncertainty(fresh), MIN_NOISE_SHARE * math.sqrt(objective.spread))
 
-    noisy = unjudged = lacks_judge(run, objective)
+    noisy = unjudged = exact and lacks_judge(run, objective)
     teacher = asked(known, quick=not unjudged) if exact else None
     if teacher is not None and not unjudged and sees_noise(teacher):
         teacher = asked(teacher.covariances)
@@ -254,12 +261,6 @@ def _run_process_stages(
     run.best_penalties = penalties
     run.history.decide("teacher", f"{sentence}; it stays so, as held-out rows do not ask for another")
     return Learned("process", teacher)
-
-
-@torch.no_grad()
-def _misfit(model: KAN, teacher: ProcessTeacher, points: Tensor) -> float:
-    """Mean square by which a network differs from a process: of a blend with curves that it cannot be it learns nothing."""
-    return float((model.unit_forward(points) - teacher(points)).square().mean())
 
 
 def _is_far_behind(teacher: ProcessTeacher, error: float, judge: DataObjective) -> bool:
