@@ -142,8 +142,8 @@ class NetworkFit:
         if is_significant(losses - by * own, weights, CHOSEN_Z if chosen else 1.0):
             return None
         loss = float(weights @ losses / weights.sum())
-        unseen = self._unseen(held, base) if self.task.is_regression else None
-        return self._additive(layer, curves, constant.whole, 1.0, unseen, loss, log)
+        known = self._unseen(held, base) if self.task.is_regression else None
+        return self._additive(layer, curves, constant.whole, 1.0, known, loss, log)
 
     def _simplest(
         self,

@@ -193,7 +193,8 @@ def _run_process_stages(
     """Runs the stages of networks that learn from the rows or from a Gaussian process; the run keeps the best state.
 
     A Gaussian process is fitted first. Where it is less uncertain of the function than a row is, or any network goes through rows
-    so few that none judge, the network learns from it at once, and then from the rows, with the smoothing that they ask for; it must do better than by chance to replace the first.
+    so few that none judge, the network learns from it at once, and then from the rows, with the smoothing that they ask for; it
+    must do better than by chance to replace the first.
     Elsewhere the network learns from the rows as it would without, is kept near the process where no rows are, and learns from
     that if it predicts held-out rows better.
     The process is blended with the curves, if any, and its search goes on from the `known` covariances.
