@@ -17,10 +17,8 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from benchmarks.commands import main_of
 from benchmarks.processes import say
 from splinework import KANClassifier
-from splinework.errors import ConfigError
 
 KINDS = ("clusters", "additive", "interactions")
 SEEDS = ",".join(str(seed) for seed in range(1, 32, 2))
@@ -118,20 +116,14 @@ def run(seeds: list[int]) -> None:
     say(f"geometric mean {np.exp(np.mean(np.log(ratios))):.3f}, worst {max(ratios):.3f}")
 
 
-def act(chosen: argparse.Namespace) -> None:
-    """Does what the command asks for.
-
-    Raises:
-        ConfigError: If a seed is no whole number.
-    """
-    wanted = [seed.strip() for seed in chosen.seeds.split(",")]
-    if not all(seed.isdigit() for seed in wanted):
-        raise ConfigError(f"--seeds are whole numbers such as 1,3,5; got {chosen.seeds!r}.")
-    run([int(seed) for seed in wanted])
-
-
 def main() -> int:
-    return main_of(parser(), act, "seeds")
+    made = parser()
+    text = made.parse_args().seeds
+    wanted = [seed.strip() for seed in text.split(",")]
+    if not all(seed.isdigit() for seed in wanted):
+        made.error(f"--seeds are whole numbers such as 1,3,5; got {text!r}.")
+    run([int(seed) for seed in wanted])
+    return 0
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation
 from splinework.tabular.ensemble_size import MIN_MANY_ROWS
 from splinework.tabular.smooth import MAX_COVARIATES, MAX_ROWS, SmoothEstimate, close_idle_inputs, network_for
-from splinework.tabular.stacking import Stacking, stack
+from splinework.tabular.stacking import CHOSEN_Z, Stacking, stack
 from splinework.tabular.tasks import Classification, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 from splinework.train.additive_network import put_curves
@@ -88,7 +88,7 @@ def latent_network(
     scaling: Standardisation,
     held: Tensor,
     mixture: Stacking,
-    others: tuple[KAN, Tensor, KAN, Tensor],
+    others: tuple[KAN, Tensor, KAN, Tensor, Tensor],
     seed: int,
     names: Sequence[str] | None,
     max_iter: int,
@@ -96,13 +96,16 @@ def latent_network(
 ) -> TrainedNetwork | None:
     """The network of a process, blended with curves, unless curves and ensemble predict held-out rows better.
 
+    Of classes it must do better than their shares: curves and ensemble may only seem to, as the same rows have chosen them.
+
     Args:
         rows: Raw inputs, standardised targets and weights.
         scaling: The units of the targets.
         held: The rows `(m,)` that judge.
         mixture: Curves and ensemble as these rows have judged them, and the likelihood.
-        others: The network of curves, in raw units, and its outputs for the held rows without their folds, `(m, q)`; and that of
-            curves and ensemble, with the inputs that it needs, `(p,)`: from the rest it loses its edges beside the process.
+        others: The network of curves, in raw units, and its outputs for the held rows without their folds, `(m, q)`; that of
+            curves and ensemble, with the inputs that it needs, `(p,)`: from the rest it loses its edges beside the process; and
+            the outputs of a constant.
         seed: Seed of all that is random.
         names: Names of the inputs.
         max_iter: Number of steps that is shown as the most.
@@ -110,7 +113,7 @@ def latent_network(
     """
     assert rows.weights is not None
     t, weights, found = rows.t[held], rows.weights[held], None
-    curves, of_curves, merged, needed = others
+    curves, of_curves, merged, needed, constant = others
     if isinstance(mixture.task, Classification):
         # From a constant Newton's steps do not overshoot.
         start = mixture.task.constant(rows.t, rows.weights).expand_as(rows.t)
@@ -130,9 +133,11 @@ def latent_network(
             found = judged, estimate, share, blend
     assert found is not None
     judged, estimate, share, blend = found
-    beside = mixture.outputs
-    pools = len(merged.kan_layers) > 1 and isinstance(mixture.task, Classification) and rows.u.shape[1] > 1
+    beside, shares, is_class = mixture.outputs, mixture.task.loss(constant, t), isinstance(mixture.task, Classification)
+    pools = len(merged.kan_layers) > 1 and is_class and rows.u.shape[1] > 1
     pools = pools and len(rows.u) < MIN_MANY_ROWS  # of many the choice is clear, and one of them smaller
+    # What curves and ensemble have gained may be what these rows' choices gain by chance.
+    pools = pools and mixture.allowance(rows.u.shape[1]) * mixture.loss < float(weights @ shares / weights.sum())
 
     # Of what these rows promise for choices of their own, equal shares are held in place of as many rows.
     prior = max(PRIOR_ROWS, mixture.choices(rows.u.shape[1]))
@@ -142,7 +147,7 @@ def latent_network(
             return _share(judged.outputs, beside, t, weights, judged.task, prior) < MIN_SHARE
         return _is_behind(judged, mixture, rows.u.shape[1], weights)
 
-    if share == 0 or is_behind():
+    if share == 0 or is_behind() or (is_class and not is_significant(shares - judged.losses, weights, CHOSEN_Z)):
         return None
     objective = estimate.objective
     units, inputs = objective.model.output_scaling, objective.model.input_scaling

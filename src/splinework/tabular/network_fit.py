@@ -106,14 +106,15 @@ class NetworkFit:
         training = InteractionTraining(self.u, self.t, self.weights, job.task, *how)
         found = training.run(design, columns)
         merged = job._merged(curves, parts, layer, ensemble, found, log)
-        others = *plain, network_of(merged.model), found.needed | in_terms(parts.whole, design)
+        nothing = curves_of(curves, self.fold, len(parts.parts), ())
+        others = *plain, network_of(merged.model), found.needed | in_terms(parts.whole, design), nothing.base
         smooth = job._smooth(parts.held, found.mixture, others, log)
         best = smooth or merged
         if classes:
             outputs = found.mixture.outputs
             best = without_idle_inputs(best, self.raw_x, outputs, self.t, self.weights, parts.held, columns)
-        more = 1.0 if smooth else found.mixture.allowance()
-        constant = job._constant_if_as_good((curves, parts, layer), best, found.mixture, more, log)
+        more = 1.0 if smooth else found.mixture.allowance(self.u.shape[1] if classes else 0)
+        constant = job._constant_if_as_good((curves, nothing, layer), best, found.mixture, more, log)
         if constant is not None or self.screening is not None or self.settings.prefer == "accuracy":
             return constant or best
         return job._simplest(curves, layer, training, smooth, found.mixture.losses, log) or best
@@ -127,15 +128,14 @@ class NetworkFit:
         log: TrainingLog,
     ) -> TrainedNetwork | None:
         """The constant, where held-out losses, times an allowance `by` for what they have chosen, are hardly less; else None."""
-        curves, parts, layer = of
+        curves, constant, layer = of
         if self.settings.hidden != "auto" or self.screening is not None:
             return None
-        held, own, outputs = parts.held, found.losses, best.out_of_fold
+        held, own, outputs = constant.held, found.losses, best.out_of_fold
         if outputs is not None:
             held = held[~torch.isnan(outputs[held, 0])]
             unseen = (outputs[held] - self.scaling.y_shift) / self.scaling.y_scale
             own = (best.task or self.task).loss(unseen, self.t[held])
-        constant = curves_of(curves, self.fold, len(parts.parts), ())
         base = constant.offsets[held, self.fold[held]]
         losses, weights = self.task.loss(base, self.t[held]), self.weights[held]
         chosen = by > 1 or not self.task.is_regression  # rows have chosen a temperature at least
@@ -246,7 +246,7 @@ class NetworkFit:
         return replace(self.scaling, y_shift=moved), moved + self.scaling.y_scale * unseen
 
     def _smooth(
-        self, held: Tensor, mixture: Stacking, others: tuple[KAN, Tensor, KAN, Tensor], log: TrainingLog
+        self, held: Tensor, mixture: Stacking, others: tuple[KAN, Tensor, KAN, Tensor, Tensor], log: TrainingLog
     ) -> TrainedNetwork | None:
         """The network of a smooth estimate, where that predicts held-out rows better than curves and ensemble do.
 
