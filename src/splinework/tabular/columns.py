@@ -217,6 +217,11 @@ class Columns:
         groups = [tuple(np.flatnonzero(owners == i).tolist()) for i in categories]
         return tuple(group for group in groups if len(group) > 1)
 
+    @property
+    def target(self) -> str:
+        """Name of what is predicted, the first of several; of classes that of the labels."""
+        return self.targets[0].removeprefix("logit of ").partition("=")[0]
+
     def formula_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Names of inputs and targets in formulas: distinct identifiers; a usable name stays as it is."""
         labels = list(dict.fromkeys(self.labels))

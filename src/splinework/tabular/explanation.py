@@ -207,7 +207,7 @@ class ExplanationMixin(FunctionMixin):
         rows = self._rows(even=False)
         if not self._explains_rows:
             rows = replace(rows, y=outputs_of(self.model_, rows.x))
-        target = self.columns_.targets[0].removeprefix("logit of ").partition("=")[0]
+        target = self.columns_.target
         return formulas.search(
             self.model_,
             rows,

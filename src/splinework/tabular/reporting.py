@@ -94,7 +94,7 @@ def _own_rows(estimator: ExplanationMixin) -> dict[str, Any]:
 def task_of(estimator: ExplanationMixin) -> ReportTask:
     """The columns and classes of an estimator."""
     classes, columns = estimator._classes, estimator.columns_
-    target = columns.targets[0].removeprefix("logit of ").partition("=")[0]
+    target = columns.target
     inputs = input_columns(columns)
     if classes is None:
         return ReportTask(
