@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -238,7 +239,9 @@ def test_a_refit_thatgoes_astray_at_one_row_counts_as_three_deviations(count, as
 def test_a_fit_of_rows_that_show_nothing_is_their_mean_or_hardly_worse(seed):
     rng = np.random.default_rng(seed)
     x, y, new = rng.uniform(-1, 1, (45, 4)), rng.normal(size=45), torch.from_numpy(rng.uniform(-1, 1, (2000, 4)))
-    result = sw.fit(sw.KAN([4, 9, 1]), x, y, progress=False)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        result = sw.fit(sw.KAN([4, 9, 1]), x, y, progress=False)
     predicted = result.model(new).detach()
     ratio = math.sqrt(
         (1 + float(predicted.square().mean())) / (1 + y.mean() ** 2)
@@ -246,6 +249,7 @@ def test_a_fit_of_rows_that_show_nothing_is_their_mean_or_hardly_worse(seed):
     assert ratio < 1.05
     if any("the mean" in each.text for each in result.history.decisions):
         assert bool((predicted - y.mean()).abs().max() < 1e-12)
+        assert sum("so the model is the mean" in str(each.message) for each in said) == 1
 
 
 def test_an_estimate_shows_nothing_where_left_out_rows_are_predicted_no_better_than_by_the_mean_of_the_others():

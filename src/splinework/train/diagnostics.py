@@ -200,6 +200,12 @@ def convergence(
                 f"the fit had not converged when it was cut short: its last {window} steps lowered the error by "
                 f"{gained:.0%}; give it more steps or a larger budget, or leave both out.",
             )
+    if share > MAX_UNEXPLAINED_SHARE and steps and not judge.active_edges():
+        return Finding(
+            "convergence",
+            "nothing predicts y better than its mean on rows that the fit had not seen, so the model is the mean: the inputs may "
+            f"not determine y, or {len(rows[0])} rows are too few to show how.",
+        )
     if share > MAX_UNEXPLAINED_SHARE and steps:
         return Finding(
             "convergence",
