@@ -276,6 +276,7 @@ def test_curves_are_compared_with_what_a_network_has_learned_of_a_process():
         """A process that predicts rows a little better than the curves do, and is a network's teacher."""
 
         left_out = 0.97 * curves.left_out
+        misfit = ProcessTeacher.misfit
 
         def __call__(self, at):
             return curves(at)
