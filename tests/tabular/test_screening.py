@@ -12,7 +12,7 @@ import torch
 import splinework as sw
 from splinework.nn.layer import KANLayer
 from splinework.splines import adapted_knots
-from splinework.tabular import KANClassifier, KANRegressor, interactions, load, network_fit
+from splinework.tabular import KANClassifier, KANRegressor, interactions, load, training
 from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.curves import fit_curves
 from splinework.tabular.design import DesignMatrix, make_design
@@ -130,7 +130,7 @@ def test_a_member_sees_only_inputs_that_were_chosen_without_its_fold(monkeypatch
 
         monkeypatch.setattr(module, name, spy)
 
-    for module, name in ((network_fit, "screen"), (interactions, "wide_network"), (interactions, "train_ensemble")):
+    for module, name in ((training, "screen"), (interactions, "wide_network"), (interactions, "train_ensemble")):
         kept_by(module, name)
     parts: dict[int, tuple[DesignMatrix, torch.Tensor, AdditiveFit]] = {}
     own_fit = Screening.fit

@@ -25,7 +25,7 @@ def test_smooth_estimates_of_noise_are_not_better_than_the_mean() -> None:
         assert not is_significant(gains[:, 0], weights)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(each, marks=pytest.mark.slow) for each in (1, 2))])
 @pytest.mark.parametrize("count", [12, 20, 29])
 def test_columns_of_a_few_clean_rows_may_act_together(count: int, seed: int) -> None:
     random = np.random.default_rng(seed)
