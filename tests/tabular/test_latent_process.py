@@ -168,7 +168,7 @@ def test_classes_that_a_process_taught_are_the_same_after_save_and_load(tmp_path
     rng = np.random.default_rng(1)
     x = rng.uniform(-1, 1, (100, 2))
     y = np.where(np.cos(2.5 * (x[:, 0] + x[:, 1] ** 2)) + 0.3 * rng.normal(size=100) > 0, "up", "down")
-    model = KANClassifier(prefer="simplicity").fit(x, y)
+    model = KANClassifier().fit(x, y)
     assert any(step["stage"] == "smooth" for step in model.history_)
     assert model.score(x, y) > 0.9
     model.save(tmp_path / "model.safetensors")

@@ -26,7 +26,7 @@ def test_smooth_estimates_of_noise_are_not_better_than_the_mean() -> None:
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(each, marks=pytest.mark.slow) for each in (1, 2))])
-@pytest.mark.parametrize("count", [12, 20, 29])
+@pytest.mark.parametrize("count", [12, *(pytest.param(each, marks=pytest.mark.slow) for each in (20, 29))])
 def test_columns_of_a_few_clean_rows_may_act_together(count: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     x, fresh = (random.uniform(-1, 1, (rows, 2)) for rows in (count, 2000))

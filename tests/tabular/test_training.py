@@ -274,7 +274,8 @@ def test_labels_that_no_column_explains_leave_the_shares_of_the_classes(seed: in
     np.testing.assert_allclose(found, np.broadcast_to(shares, found.shape), atol=0.05)
 
 
-@pytest.mark.parametrize("seed", [2, pytest.param(9, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [2, 9])
 def test_what_an_ensemble_gains_by_the_choices_of_a_few_rows_is_no_gain(seed: int) -> None:
     random = np.random.default_rng(seed)
     x, labels = random.normal(size=(30, 10)), random.integers(3, size=30)  # held-out rows promise 0.56 and 0.41

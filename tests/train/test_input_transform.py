@@ -111,7 +111,7 @@ def test_a_scaling_by_way_of_even_scales_is_left_for_the_one_that_was_there(scal
         assert float((after(beyond) - made(beyond)).abs().max()) < 0.1 * float(outputs.std())
 
 
-@pytest.mark.parametrize("seed", [0, 3])
+@pytest.mark.parametrize("seed", [0, pytest.param(3, marks=pytest.mark.slow)])
 def test_on_clean_rows_of_one_skewed_column_the_estimator_is_no_worse_than_the_curve_of_the_column(seed):
     generator = torch.Generator().manual_seed(seed)
     x, fresh = (2 * torch.rand(n, 1, generator=generator, dtype=torch.float64) ** 2.8 - 1 for n in (60, 1000))
@@ -122,6 +122,7 @@ def test_on_clean_rows_of_one_skewed_column_the_estimator_is_no_worse_than_the_c
     assert errors[1] <= 2 * errors[0] + 1e-9
 
 
+@pytest.mark.slow
 def test_an_estimator_of_a_skewed_column_is_a_network_of_the_column_itself() -> None:
     rng = np.random.default_rng(0)
     x = np.column_stack([np.exp(1.5 * rng.normal(size=60)), rng.normal(size=60)])

@@ -308,7 +308,8 @@ def test_rows_too_few_to_judge_teach_by_their_process_and_curves_alone(seed, mon
     assert np.abs(error).max() < 5 * truth(fresh).std()
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
 def test_of_few_clean_rows_a_process_may_know_what_curves_that_leave_next_to_nothing_miss(seed):
     """Curves leave a fifty-thousandth of the variance here, which once ended a fit."""
     rng = np.random.default_rng(seed)

@@ -87,6 +87,7 @@ def test_the_terms_of_a_sum_are_found_up_to_a_constant(own, rest):
     assert np.abs(found.own + found.rest - target.y).max() <= 1e-2 * target.unit
 
 
+@pytest.mark.slow
 def test_what_is_neither_has_no_separation():
     target = target_of(A * C + sympy.sin(3 * A * B + B * C))
     problem = initial_problem(target)
