@@ -10,15 +10,14 @@ Run: python -m benchmarks.bench_few_classes [--seeds 1,3,5]
 
 import argparse
 import sys
-import time
 import warnings
 from typing import Any
 
 import numpy as np
 from scipy.special import softmax
 
+from benchmarks.bench_losses import fitted_tables
 from benchmarks.processes import say
-from splinework import KANClassifier
 
 KINDS = ("clusters", "additive", "interactions")
 SEEDS = ",".join(str(seed) for seed in range(1, 32, 2))
@@ -94,15 +93,8 @@ def rivals() -> dict[str, Any]:
 def run(seeds: list[int]) -> None:
     ratios = []
     say("table | KAN | best other | ratio | s a fit")
-    for seed in seeds:
-        found = drawn(seed)
-        if found is None:
-            say(f"{seed}: a class has fewer than six rows")
-            continue
+    for seed, found, model, spent in fitted_tables(drawn, seeds):
         x, y, fresh, true, name = found
-        began = time.process_time()
-        model = KANClassifier().fit(x, y)
-        spent = time.process_time() - began
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of rivals that have not converged
             models = {"KAN": model, **{each: rival.fit(x, y) for each, rival in rivals().items()}}

@@ -17,7 +17,7 @@ import argparse
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -245,18 +245,24 @@ def classifiers(count: int) -> dict[str, Any]:
     return found
 
 
-def classes(wanted: list[str] | None) -> None:
-    ratios, beaten = [], 0
-    say("target | KAN | best other | ratio | accuracy of the true classes | s a fit")
-    for seed in map(int, wanted or SEEDS_OF_CLASSES):
-        found = drawn_classes(seed)
+def fitted_tables(drawn: Callable[[int], Any], seeds: Iterable[int]) -> Iterator[tuple[int, Any, KANClassifier, float]]:
+    """The tables of labels that seeds draw, each with a classifier fitted to it and its seconds; says which have none."""
+    for seed in seeds:
+        found = drawn(seed)
         if found is None:
             say(f"{seed}: a class has fewer than six rows")
             continue
-        x, y, fresh, true, name = found
         began = time.process_time()
-        model = KANClassifier().fit(x, y)
-        spent, own = time.process_time() - began, model.predict_proba(fresh)
+        model = KANClassifier().fit(found[0], found[1])
+        yield seed, found, model, time.process_time() - began
+
+
+def classes(wanted: list[str] | None) -> None:
+    ratios, beaten = [], 0
+    say("target | KAN | best other | ratio | accuracy of the true classes | s a fit")
+    for seed, found, model, spent in fitted_tables(drawn_classes, map(int, wanted or SEEDS_OF_CLASSES)):
+        x, y, fresh, true, name = found
+        own = model.predict_proba(fresh)
 
         def excess(found: np.ndarray, true: np.ndarray = true) -> float:
             return float((true * (np.log(np.maximum(true, 1e-300)) - np.log(np.maximum(found, 1e-15)))).sum(1).mean())

@@ -113,7 +113,7 @@ class NetworkFit:
         if classes:
             outputs = found.mixture.outputs
             best = without_idle_inputs(best, self.raw_x, outputs, self.t, self.weights, parts.held, columns)
-        more = 1.0 if smooth else found.mixture.allowance(self.u.shape[1] if classes else 0)
+        more = 1.0 if smooth else found.mixture.allowance(0 if self.task.is_regression else self.u.shape[1])
         constant = job._constant_if_as_good((curves, nothing, layer), best, found.mixture, more, log)
         if constant is not None or self.screening is not None or self.settings.prefer == "accuracy":
             return constant or best
