@@ -35,7 +35,7 @@ from splinework.train.process_teacher import ProcessTeacher, estimated_curve
 from splinework.train.run import TrainingRun
 from splinework.train.teacher import MIN_ROWS, teach
 
-MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 10_000, 20, 4
+MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 10_000, 64, 4
 """Sizes up to which the rival is fitted."""
 MAX_CURVE_ROWS = 100_000
 """Rows up to which curves may be the rival; beyond `MAX_ROWS` a process knows too few of them."""

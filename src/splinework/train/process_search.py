@@ -18,7 +18,7 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.optimize import minimize
 from torch import Tensor
 
-from splinework.train.covariance import FAMILIES, Covariance, RowPairs, cholesky_factor
+from splinework.train.covariance import FAMILIES, Covariance, RowPairs, cholesky_factor, condition, kernel_of
 
 TRIAL_ITERATIONS, MAX_ITERATIONS = 12, 80
 """Iterations of L-BFGS by which starts are compared, and most of them from the best on."""
@@ -32,6 +32,8 @@ LONG_SPREAD = 3.0
 """Spread of the prior of the logarithm of a length scale above its middle; below it is 1."""
 CHANCE_GAIN = 1.0
 """What an idle input adds to the log likelihood by chance, in the mean: half for each of a length and a slope (Wilks 1938)."""
+MAX_NOISE_SHARE, NOISE_LEVELS = 0.5, (0.5, 1.0)
+"""Share of noise in squared errors of rows left out from which on no more noise is tried; and levels between both logarithms."""
 STEP, MIN_CURVATURE = 1e-3, 1e-2
 """Differences of logarithms by which the curvature of the density is found, and the least one, of what even priors leave open."""
 START_LENGTHS = (1.5, 0.4)
@@ -109,28 +111,76 @@ def integrated(found: tuple[Covariance, float], pairs: RowPairs, t: Tensor, inve
 
 
 def without_idle_inputs(
-    covariance: Covariance, density: float, pairs: RowPairs, t: Tensor, inverse: Tensor, iterations: int
+    covariance: Covariance, density: float, z: Tensor, t: Tensor, inverse: Tensor, iterations: int
 ) -> tuple[Covariance, float]:
     """The covariance without the inputs from which the rows gain no more than by chance, and its log density.
 
-    The length scales of idle inputs are long, but a dozen of them are still a dozen things that few rows do not determine.
+    The length scales of idle inputs are long, but a dozen of them are still a dozen things that few rows do not determine. What
+    has followed the noise by some of them misses each: so more noise is tried too, and the search begins anew on what is left.
     """
-
-    def cost(one: Covariance) -> float:
-        value, _ = negative_evidence(one, pairs, t, inverse)
-        return value + _priors(one)(one.values)[0] + CHANCE_GAIN * int(one.depends.sum())
-
-    while int(covariance.depends.sum()) > 1:
-        fewer, least = covariance, cost(covariance)
-        used = torch.nonzero(covariance.depends)[:, 0].tolist()
-        for i in sorted(used, key=lambda i: cost(covariance.without(i)))[:-1]:
-            if (after := cost(fewer.without(i))) > least:
+    rows, found, asked = (RowPairs.of(z), t, inverse), covariance, set[tuple[bool, ...]]()
+    for noisier in (False, True):
+        found = _without_idle_inputs(found, z, rows, iterations, noisier=noisier)
+        while (used := found.depends).sum() > 1 and not bool(used.all()) and (key := tuple(used.tolist())) not in asked:
+            asked.add(key)
+            known = found.noise if found.noise_is_known else None
+            anew = replace(estimate(z[:, used], t, inverse, known)[0].among(used), rows=len(t))
+            anew = _without_idle_inputs(anew, z, rows, iterations, noisier=noisier)
+            if _cost(anew, rows) >= _cost(found, rows):
                 break
-            fewer, least = fewer.without(i), after
-        if fewer is covariance:
+            found = anew
+    return (covariance, density) if found is covariance else (found, _density(found, rows))
+
+
+def _without_idle_inputs(
+    covariance: Covariance, z: Tensor, rows: tuple[RowPairs, Tensor, Tensor], iterations: int, *, noisier: bool
+) -> Covariance:
+    """The covariance of the least cost with input after input left out, those first that are missed least."""
+    found, least = covariance, _cost(covariance, rows)
+    while int(found.depends.sum()) > 1:
+        ends = []
+        for start in _noisier(found, z, *rows[1:]) if noisier else [found]:
+            used, path = torch.nonzero(start.depends)[:, 0].tolist(), [start]
+            missed = {i: _cost(start.without(i), rows) for i in used}
+            for i in sorted(used, key=missed.__getitem__)[:-1]:
+                path.append(path[-1].without(i))
+            ends.append(min(path, key=lambda one: _cost(one, rows)))
+        ended = [maximise(end, *rows, iterations)[0] for end in ends if end is not found]
+        costs = [_cost(end, rows) for end in ended]
+        if not ended or min(costs) >= least:
             break
-        covariance, density = maximise(fewer, pairs, t, inverse, iterations)
-    return covariance, density
+        fewer, least = ended[costs.index(min(costs))], min(costs)
+        done, found = bool((fewer.depends == found.depends).all()), fewer
+        if done:
+            break
+    return found
+
+
+def _noisier(covariance: Covariance, z: Tensor, t: Tensor, inverse: Tensor) -> list[Covariance]:
+    """The covariance, and with more noise, up to the error of rows left out, where most of that is no noise."""
+    left = condition(kernel_of(covariance, z, z), t, covariance.noise * inverse)[1].square().mean()
+    if covariance.noise_is_known or covariance.noise > MAX_NOISE_SHARE * float(left):
+        return [covariance]
+    found, first = [covariance], covariance.values[0]
+    for share in NOISE_LEVELS:
+        values = covariance.values.clone()
+        values[0] = (1 - share) * first + share * left.log() / 2
+        found.append(replace(covariance, values=values))
+    return found
+
+
+def _density(covariance: Covariance, rows: tuple[RowPairs, Tensor, Tensor]) -> float:
+    """The log density that is maximised."""
+    return -negative_evidence(covariance, *rows)[0] - _priors(covariance)(covariance.values)[0]
+
+
+def _cost(covariance: Covariance, rows: tuple[RowPairs, Tensor, Tensor]) -> float:
+    """Minus the log density; what idle inputs gain by chance; and, as there are many sets of inputs, how unlikely this one is.
+
+    Every number of inputs is as likely as another, and every set of as many (Scott & Berger, Annals of Statistics 38, 2010).
+    """
+    used = int(covariance.depends.sum())
+    return CHANCE_GAIN * used + math.log(math.comb(covariance.inputs, used)) - _density(covariance, rows)
 
 
 def maximise(

@@ -46,7 +46,7 @@ from splinework.train.run import TrainingRun
 from splinework.train.smoothing import lacks_judge, smooth_edges
 from splinework.train.stages import extend_margins, run_stages
 
-MIN_ROWS, MAX_ROWS, MAX_INPUTS, MAX_OUTPUTS = 8, 20_000, 20, 6
+MIN_ROWS, MAX_ROWS, MAX_INPUTS, MAX_OUTPUTS = 8, 20_000, 64, 6
 """Sizes for which there is a teacher: with fewer rows nothing can be estimated, more say enough themselves."""
 MIN_BUDGET = 10.0
 """Seconds that are given, below which there is no teacher."""
