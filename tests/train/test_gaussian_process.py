@@ -111,7 +111,7 @@ def test_residuals_of_few_rows_are_those_of_fits_without_their_fold(monkeypatch,
     monkeypatch.setattr(gaussian_process, "LAST_ITERATIONS", 2)
     x, y = rows(count, noise=0.3)
     x = x[:, :inputs]
-    whole, alone = fit_process(x, y), gaussian_process._fitted(x, y, None, 0, None, 80)
+    whole, alone = fit_process(x, y), gaussian_process._fitted(x, y, None, 0, None, 80, selects=True)
     left = alone.left_out * (count / (count - len(alone.covariance.values) / 2)) ** 0.5
     if inputs > 1 and count <= 40:
         fold = torch.randperm(count, generator=torch.Generator().manual_seed(0)) % 6
@@ -139,6 +139,7 @@ def test_a_row_of_weight_two_counts_as_two_copies(monkeypatch):
     base = fit_process(x, y)
     known = replace(base.covariance, rows=40)
     monkeypatch.setattr(process_search, "estimate", lambda *given: (known, base.evidence))
+    monkeypatch.setattr(process_search, "without_idle_inputs", lambda found, density, *given, **how: (found, density))
     twice = torch.ones(30, dtype=torch.float64)
     twice[:10] = 2
     weighted = fit_process(x, y, weights=twice)
@@ -348,3 +349,32 @@ def test_a_search_goes_on_only_with_what_may_still_be_the_best(monkeypatch):
     ended.clear()
     process_search.estimate(x, y, torch.ones_like(y), None, math.inf)
     assert not ended  # more than that is known already
+
+
+@pytest.mark.parametrize(("family", "additive"), [*product(FAMILIES, (False, True))])
+def test_a_covariance_among_more_inputs_is_the_same_function_of_its_own(family, additive):
+    own, (x, _) = covariance(family, additive, 2), rows(20, 4)
+    used = torch.tensor([False, True, False, True])
+    found = own.among(used)
+    assert found.depends.tolist() == used.tolist()
+    torch.testing.assert_close(found(x, x), own(x[:, used], x[:, used]), rtol=1e-12, atol=0)
+    torch.testing.assert_close(found.variance(x), own.variance(x[:, used]), rtol=1e-12, atol=0)
+    assert bool(process_search._priors(found)(found.values)[1].isfinite().all())
+
+
+@pytest.mark.parametrize(
+    ("case", "seed"),
+    [("product", 2), *(pytest.param(*each, marks=pytest.mark.slow) for each in product(IDLE_CASES, (3, 5, 8)))],
+)
+def test_few_inputs_of_many_are_found_by_few_rows(case, seed):
+    active, function = IDLE_CASES[case]
+    generator = torch.Generator().manual_seed(seed)
+    x, fresh = (2 * torch.rand(n, active + 28, generator=generator, dtype=torch.float64) - 1 for n in (90, 500))
+    truth = function(fresh)
+    y = function(x) + 0.2 * truth.std() * torch.randn(90, generator=generator, dtype=torch.float64)
+    process, oracle = fit_process(x, y), fit_process(x[:, :active], y)
+    used = process.covariance.depends
+    assert bool(used[:active].all())
+    assert int(used[active:].sum()) <= 1
+    errors = [float((found - truth).square().mean()) for found in (process(fresh), oracle(fresh[:, :active]))]
+    assert errors[0] < 2 * errors[1]

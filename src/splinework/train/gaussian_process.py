@@ -209,7 +209,8 @@ def _fitted(
             found = conditioned(covariance)
     searched = begun is None or changed or fresh
     if selects and searched and covariance.rows == len(more) and len(z) <= MAX_EXACT_ROWS:
-        fewer, density = without_idle_inputs(covariance, evidence, z[more], t[more], inverse[more], LAST_ITERATIONS)
+        seen = z[more], t[more], inverse[more]
+        fewer, density = without_idle_inputs(covariance, evidence, *seen, LAST_ITERATIONS, begins=begun is None)
         if fewer is not covariance:
             rival = conditioned(fewer)
             # A sample of the rows may not show what all of them do.

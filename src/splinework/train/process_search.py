@@ -18,7 +18,8 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.optimize import minimize
 from torch import Tensor
 
-from splinework.train.covariance import FAMILIES, Covariance, RowPairs, cholesky_factor, condition, kernel_of
+from splinework.train.between_rows import MAX_REFIT_ROWS
+from splinework.train.covariance import FAMILIES, Covariance, Family, RowPairs, cholesky_factor, condition, kernel_of
 
 TRIAL_ITERATIONS, MAX_ITERATIONS = 12, 80
 """Iterations of L-BFGS by which starts are compared, and most of them from the best on."""
@@ -32,8 +33,9 @@ LONG_SPREAD = 3.0
 """Spread of the prior of the logarithm of a length scale above its middle; below it is 1."""
 CHANCE_GAIN = 1.0
 """What an idle input adds to the log likelihood by chance, in the mean: half for each of a length and a slope (Wilks 1938)."""
-MAX_NOISE_SHARE, NOISE_LEVELS = 0.5, (0.5, 1.0)
-"""Share of noise in squared errors of rows left out from which on no more noise is tried; and levels between both logarithms."""
+MAX_NOISE_SHARE, NOISE_LEVELS, NOISY = 0.5, (0.5, 1.0), 0.5
+"""Share of noise in squared errors of rows left out from which on no more noise is tried; levels between both logarithms; and
+the noise of further starts."""
 STEP, MIN_CURVATURE = 1e-3, 1e-2
 """Differences of logarithms by which the curvature of the density is found, and the least one, of what even priors leave open."""
 START_LENGTHS = (1.5, 0.4)
@@ -53,11 +55,7 @@ def estimate(
     inputs, pairs, rows, few = z.shape[1], RowPairs.of(z), (t, inverse), len(z) <= MAX_FEW_ROWS
     tried, found = [], []
     for family in FAMILIES:
-        starts = []
-        for length in START_LENGTHS:
-            values = torch.full((2 + 2 * inputs,), math.log(length * math.sqrt(inputs)), dtype=z.dtype)
-            values[0], values[1], values[2 + inputs :] = math.log(0.1), 0.0, math.log(0.1)
-            starts.append(Covariance(family, values, inputs).with_noise(noise))
+        starts = [_start(family, z, 0.1, length).with_noise(noise) for length in START_LENGTHS]
         tried.append(_begun(starts, pairs, *rows))
 
     def with_curves(plain: Covariance) -> tuple[Covariance, float]:
@@ -111,25 +109,51 @@ def integrated(found: tuple[Covariance, float], pairs: RowPairs, t: Tensor, inve
 
 
 def without_idle_inputs(
-    covariance: Covariance, density: float, z: Tensor, t: Tensor, inverse: Tensor, iterations: int
+    covariance: Covariance,
+    density: float,
+    z: Tensor,
+    t: Tensor,
+    inverse: Tensor,
+    iterations: int,
+    *,
+    begins: bool = True,
 ) -> tuple[Covariance, float]:
     """The covariance without the inputs from which the rows gain no more than by chance, and its log density.
 
     The length scales of idle inputs are long, but a dozen of them are still a dozen things that few rows do not determine. What
-    has followed the noise by some of them misses each: so more noise is tried too, and the search begins anew on what is left.
+    has followed the noise by some of them misses each: so more noise is tried too, and the search begins anew on what is left;
+    of few rows it begins from more noise besides, unless it goes on from a search that did (`begins`).
     """
-    rows, found, asked = (RowPairs.of(z), t, inverse), covariance, set[tuple[bool, ...]]()
+    rows, found = (RowPairs.of(z), t, inverse), covariance
+    starts = [covariance]
+    if begins and 1 < z.shape[1] >= len(z) / MAX_REFIT_ROWS and not covariance.noise_is_known:
+        starts += [maximise(_start(family, z, NOISY), *rows, MAX_ITERATIONS)[0] for family in FAMILIES[:2]]
+    found = min((_selected(start, z, rows, iterations) for start in starts), key=lambda one: _cost(one, rows))
+    return (covariance, density) if found is covariance else (found, _density(found, rows))
+
+
+def _selected(covariance: Covariance, z: Tensor, rows: tuple[RowPairs, Tensor, Tensor], iterations: int) -> Covariance:
+    """The covariance of the least cost by turns of leaving inputs out and beginning anew on what is left."""
+    found, asked = covariance, set[tuple[bool, ...]]()
     for noisier in (False, True):
         found = _without_idle_inputs(found, z, rows, iterations, noisier=noisier)
         while (used := found.depends).sum() > 1 and not bool(used.all()) and (key := tuple(used.tolist())) not in asked:
             asked.add(key)
             known = found.noise if found.noise_is_known else None
-            anew = replace(estimate(z[:, used], t, inverse, known)[0].among(used), rows=len(t))
+            anew = replace(estimate(z[:, used], *rows[1:], known)[0].among(used), rows=len(z))
             anew = _without_idle_inputs(anew, z, rows, iterations, noisier=noisier)
             if _cost(anew, rows) >= _cost(found, rows):
                 break
             found = anew
-    return (covariance, density) if found is covariance else (found, _density(found, rows))
+    return found
+
+
+def _start(family: Family, z: Tensor, noise: float, length: float = START_LENGTHS[0]) -> Covariance:
+    """Where a search begins: the same length along all inputs, and lines."""
+    inputs = z.shape[1]
+    values = z.new_full((2 + 2 * inputs,), math.log(length * math.sqrt(inputs)))
+    values[0], values[1], values[2 + inputs :] = math.log(noise), 0.0, math.log(0.1)
+    return Covariance(family, values, inputs)
 
 
 def _without_idle_inputs(
