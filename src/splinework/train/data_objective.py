@@ -12,7 +12,7 @@ from splinework.nn.network import KAN
 from splinework.train.gradient import error_in_one_call
 from splinework.train.jacobian import Linearisation, ParameterVector
 from splinework.train.losses import Loss, Squared, best_constant
-from splinework.train.objective import Batches, CurvatureOperator, Curvatures, Objective, RowBatches
+from splinework.train.objective import Batches, CurvatureOperator, Curvatures, Geodesic, Objective, RowBatches
 from splinework.train.residual import ResidualObjective, ResidualTerm
 
 MAX_PRECONDITIONER_ROWS = 4000
@@ -192,17 +192,18 @@ class DataObjective(Objective):
             yield here.weighed(scale).dense().flatten(0, 1), ((here.outputs - self.t[rows]) * scale).flatten()
 
     @torch.no_grad()
-    def geodesic_gradient(
-        self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
-    ) -> Tensor | None:
+    def geodesic(self, parameters: ParameterVector) -> Geodesic | None:
         if self.n_blocks > 1:
-            return row_total(self, "geodesic", parameters, start, move, share)[0]
+            return lambda start, move, share: row_total(self, "geodesic", parameters, start, move, share)[0]
         here, _, root = self._expanded(parameters, slice(None))
-        tangent = here.times(move)
-        parameters.write(self.model, start + share * move)
-        there = self.model.unit_forward(self.u)
-        second = 2 / share * ((there - here.outputs) / share - tangent)
-        return here.transposed(_squared(root, second))
+
+        def gradient(start: Tensor, move: Tensor, share: float) -> Tensor:
+            tangent = here.times(move)
+            parameters.write(self.model, start + share * move)
+            second = 2 / share * ((self.model.unit_forward(self.u) - here.outputs) / share - tangent)
+            return here.transposed(_squared(root, second))
+
+        return gradient
 
     def noise(self, freedom: float) -> float:
         # Minus the logarithm of a probability needs no scale: its curvature is the information itself.
@@ -220,7 +221,7 @@ class DataObjective(Objective):
             return math.sqrt(loss) * float(self._unit[0])
         if self.n_blocks > 1:
             return math.sqrt(float(row_total(self, "value", True)[0][1]))
-        return self._error(self._seen(self.model.unit_forward(self.u)))
+        return self.error(self._seen(self.model.unit_forward(self.u)))
 
     @torch.no_grad()
     def rmse_of(self, model: KAN) -> float:
@@ -228,9 +229,10 @@ class DataObjective(Objective):
         if dtype == self.u.dtype:
             return self.rmse()
         raw = model(self.model.input_scaling.inverse(self.u).to(dtype)).to(self.u.dtype)
-        return self._error(self.model.output_scaling(raw) if self.criterion.regression else raw)
+        return self.error(self.model.output_scaling(raw) if self.criterion.regression else raw)
 
-    def _error(self, seen: Tensor) -> float:
+    def error(self, seen: Tensor) -> float:
+        """`rmse` of outputs `(N, outputs)` as the criterion sees them."""
         response = self.criterion.response(seen)
         if response.shape != self.t.shape:
             return math.nan
@@ -320,13 +322,9 @@ class JointObjective(DataObjective):
         yield from self._rest.jacobian_blocks(parameters, max_entries)
 
     @torch.no_grad()
-    def geodesic_gradient(
-        self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
-    ) -> Tensor | None:
-        rows = super().geodesic_gradient(parameters, start, move, share)
-        parameters.write(self.model, start)
-        rest = self._rest.geodesic_gradient(parameters, start, move, share)
-        return None if rows is None or rest is None else rows + rest
+    def geodesic(self, parameters: ParameterVector) -> Geodesic | None:
+        rows, rest = super().geodesic(parameters), self._rest.geodesic(parameters)
+        return None if rows is None else lambda *along: rows(*along) + rest(*along)
 
 
 class _SumOfCurvatures(CurvatureOperator):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.train.objective import Objective
+from splinework.train.objective import Geodesic, Objective
 from splinework.train.optim.base import Optimiser
 from splinework.train.optim.damped_systems import (
     DampedFactor,
@@ -90,13 +90,14 @@ class MarquardtStepper(JumpPenaltyStepper):
         self.exhausted, self.every, self.needs_qr = self.size == 0, 1, False
         self.gradient_norm = self.step_norm = math.nan
         self.scale: Tensor | None = None
+        self.geodesic: Geodesic | None = None
 
     @torch.no_grad()
     def step(self) -> float:
         if self.exhausted:
             return self.error
         system = self._system()
-        start, before = self._read(), self.value
+        start, before, self.geodesic = self._read(), self.value, None
         for _ in range(12):
             factor = system.factor(self.damping)
             for move, straight in () if factor is None else self._moves(factor, start):
@@ -130,7 +131,9 @@ class MarquardtStepper(JumpPenaltyStepper):
         """The step along the geodesic to second order, where that is to be trusted; then the plain one; each with that."""
         move = factor.move
         if self.error < MAX_GEODESIC_LOSS * self.spread:
-            bend = self._directional_curvature(start, move)
+            if self.geodesic is None:  # of the first trial, as later ones leave the start
+                self.geodesic = self.objective.geodesic(self.parameters)
+            bend = None if self.geodesic is None else self._directional_curvature(self.geodesic, start, move)
             turn = None if bend is None else factor.solve(bend)
             if turn is not None and float((turn / factor.root).norm()) <= MAX_ACCELERATION_RATIO * float(
                 (move / factor.root).norm()
@@ -178,9 +181,9 @@ class MarquardtStepper(JumpPenaltyStepper):
         """Writes coordinates into the model."""
         self.parameters.write(self.model, values)
 
-    def _directional_curvature(self, start: Tensor, move: Tensor) -> Tensor | None:
+    def _directional_curvature(self, geodesic: Geodesic, start: Tensor, move: Tensor) -> Tensor | None:
         """Gradient of the geodesic acceleration along a step; None where it is not available."""
-        return self.objective.geodesic_gradient(self.parameters, start, move, DIFFERENCE_STEP)
+        return geodesic(start, move, DIFFERENCE_STEP)
 
     def _rows(self, jacobian: Tensor) -> Tensor:
         """Rows of the Jacobian in these coordinates."""
