@@ -163,9 +163,8 @@ class Linearisation:
     def to_sums(self) -> list[Tensor]:
         """Sensitivity of every output to every layer's sums, `(N, outputs, fan_in)` each."""
         if self._to_sums is None:
-            count, width = self.outputs.shape
-            eye = torch.eye(width, dtype=self.outputs.dtype, device=self.outputs.device)
-            self._to_sums = self._pull(eye.expand(count, -1, -1))
+            eye = torch.eye(self.outputs.shape[1], dtype=self.outputs.dtype, device=self.outputs.device)
+            self._to_sums = self._pull(eye.expand(len(self.outputs), -1, -1))
         return self._to_sums
 
     @torch.no_grad()

@@ -30,7 +30,7 @@ class JumpPenalty:
     Args:
         model: The network; its grids must stay while this is used.
         parameters: Where its numbers are.
-        before: That of other grids, of which some may be the same.
+        before: The same penalty on earlier grids, from which the jumps on grids that have stayed are taken.
     """
 
     @torch.no_grad()
