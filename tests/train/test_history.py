@@ -79,17 +79,17 @@ def declining(errors, stage="grid 5") -> History:
 def test_a_steady_decline_creeps_towards_what_it_would_not_reach_in_fifty_steps(rate, decades):
     history = declining([math.exp(-rate * n) for n in range(30)])
     last, steps = history[-1].rmse_validation, decades * math.log(10) / rate
-    if abs(steps - 50) > 1e-6:
+    if abs(steps - 50) > 1e-6:  # a decade is more than the lead
         assert history.creeps(last * 10**-decades) == (steps > 50)
-    assert not history.creeps(2 * last)
+    assert not history.creeps(0.6 * last)
     assert not history.creeps(0.0)
     assert not declining(history.column("rmse_validation")[:19]).creeps(1e-300)
     assert not History([*declining([1.0] * 30, "another"), *history.steps[:19]]).creeps(1e-300)
 
 
 def test_what_stands_or_rises_creeps_and_what_declines_ever_faster_does_not():
-    assert declining([1.0] * 20).creeps(0.9)
-    assert declining([1.0 + n for n in range(40)]).creeps(0.9)
+    assert declining([1.0] * 20).creeps(0.4)
+    assert declining([1.0 + n for n in range(40)]).creeps(0.4)
     assert not declining([1e-2 ** (1.1**n) for n in range(24)]).creeps(1e-30)
 
 

@@ -14,8 +14,9 @@ from splinework.train.callbacks import Step
 
 FORMAT = 1
 """Format version of `History.to_dict` and of the Arrow table's metadata."""
-PACE_STEPS, MAX_STEPS_BEHIND = 10, 50
-"""Steps over which the rate of a stage is measured, after as many others, and steps to a goal from which on it takes too long."""
+PACE_STEPS, MAX_STEPS_BEHIND, MIN_LEAD = 10, 50, 2.0
+"""Steps over which the rate of a stage is measured, after as many others; steps to a goal from which on it takes too long, where
+the error is this many times the goal: held-out rows are few, and another model may be ahead by chance."""
 METADATA_KEY = b"splinework.history"
 """Key of the metadata of an Arrow table: JSON with `format` and `decisions`, each `[step, kind, text]`."""
 
@@ -86,7 +87,9 @@ class History:
         if not goal or len(errors) < 2 * PACE_STEPS:
             return False
         best, before = min(errors), min(errors[PACE_STEPS:])
-        return best > goal and math.log(best / goal) * PACE_STEPS > MAX_STEPS_BEHIND * math.log(before / best)
+        return best > MIN_LEAD * goal and math.log(best / goal) * PACE_STEPS > MAX_STEPS_BEHIND * math.log(
+            before / best
+        )
 
     def column(self, name: str) -> list[Any]:
         """One field of every step, such as `rmse_train`."""
