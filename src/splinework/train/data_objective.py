@@ -197,6 +197,7 @@ class DataObjective(Objective):
             return lambda start, move, share: row_total(self, "geodesic", parameters, start, move, share)[0]
         here, _, root = self._expanded(parameters, slice(None))
 
+        @torch.no_grad()
         def gradient(start: Tensor, move: Tensor, share: float) -> Tensor:
             tangent = here.times(move)
             parameters.write(self.model, start + share * move)

@@ -163,6 +163,7 @@ class ResidualObjective(Objective):
     def geodesic(self, parameters: ParameterVector) -> Geodesic:
         expanded = self._expanded(parameters)
 
+        @torch.no_grad()
         def gradient(start: Tensor, move: Tensor, share: float) -> Tensor:
             parameters.write(self.model, start + share * move)
             total = torch.zeros_like(start)

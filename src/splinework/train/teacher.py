@@ -26,13 +26,7 @@ from splinework.train.additive_network import (
     take_constant,
     take_curves,
 )
-from splinework.train.between_rows import (
-    N_COMPARED_POINTS,
-    draw_points,
-    goes_astray,
-    new_points,
-    prefers,
-)
+from splinework.train.between_rows import N_COMPARED_POINTS, draw_points, goes_astray, new_points, prefers
 from splinework.train.covariance import Covariance
 from splinework.train.curve import CurveEstimate
 from splinework.train.data_objective import DataObjective
@@ -56,8 +50,7 @@ MAX_NEGLIGIBLE_SHARE = 1e-10
 MAX_FOUND_SHARE = 1e-8
 """The same, left by a sum of curves of few rows that is the function itself, in corners without rows too."""
 MAX_BEHIND = 3.0
-"""How many times a network's held-out error a process by some hundred rows may miss, so that more of them are asked; and the
-other way round, so that a network that creeps is brought near it before that teaches."""
+"""Ratio of held-out errors from which on a process by some hundred rows, or a network that creeps, is far behind the other."""
 MAX_LEFT_SHARE, MAX_OUTPACED_SHARE = 1e-4, 1e-2
 """Share of the held-out variance below which what rows have taught is a better start than a random one; and if they creep."""
 MIN_NOISE_SHARE = 1e-3
@@ -174,8 +167,7 @@ def _curves_or(
     assert judge is None or isinstance(judge, DataObjective)
     process, fresh = learned.process, new_points(objective.u, N_COMPARED_POINTS, seed)
     suffices = process is None or not is_ahead(process, curves, objective, process.misfit(run.best.unit_forward, fresh))
-    if judge is not None:
-        suffices = suffices and not prefers(run.best, curves, judge, fresh, clearly=True)
+    suffices = suffices and (judge is None or not prefers(run.best, curves, judge, fresh, clearly=True))
     if not (suffices and (judge is not None or process is not None)):
         return learned
     take_curves(run, objective, plan, curves, grows=last)
@@ -198,12 +190,12 @@ def _run_process_stages(
     so few that none judge, the network learns from it at once, and then from the rows, with the smoothing that they ask for; it
     must do better than by chance to replace the first.
     Elsewhere the network learns from the rows as it would without, is kept near the process where no rows are, and learns from
-    that if it predicts held-out rows better.
+    that if it predicts held-out rows better. Where it creeps towards a process that is far ahead, it learns from that at once.
     The process is blended with the curves, if any, and its search goes on from the `known` covariances.
     """
     from splinework.train.exchange import keep_near, stays_near  # loaded by the first network that has a process
 
-    begun, judge, points = copy.deepcopy(objective.model), run.held_out, None
+    begun, judge, points, left = copy.deepcopy(objective.model), run.held_out, None, False
     assert judge is None or isinstance(judge, DataObjective)
     rows, exact = rows_of(objective), objective.count <= MAX_EXACT_ROWS
     fresh = new_points(objective.u, N_COMPARED_POINTS, seed)
@@ -237,10 +229,12 @@ def _run_process_stages(
         if teacher is None or not (far and stays_near(run, objective, teacher, seed)):
             teacher = asked(known if teacher is None else teacher.covariances)
         alone, points = run.best_score**2, None
-        if exact and judge is not None and not (behind and MAX_BEHIND * _missed(teacher, judge) < run.best_score):
+        left = behind and judge is not None and MAX_BEHIND * _missed(teacher, judge) < run.best_score
+        left = left and judge is not None and not prefers(run.best, teacher, judge, fresh, clearly=False)
+        if exact and judge is not None and not left:
             points = keep_near(run, objective, plan, teacher, seed)
         rival, rival_score, penalties = run.best, run.best_score, run.best_penalties
-        if judge is not None and prefers(rival, teacher, judge, fresh, clearly=False):
+        if judge is not None and not left and prefers(rival, teacher, judge, fresh, clearly=False):
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
             return Learned("rows", teacher, points)
         if judge is not None and alone < (MAX_OUTPACED_SHARE if behind else MAX_LEFT_SHARE) * objective.spread:
@@ -259,6 +253,7 @@ def _run_process_stages(
         or prefers(rival, taught.unit_forward, judge, fresh, clearly=noisy, known=teacher)
     ):
         run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
+        points = keep_near(run, objective, plan, teacher, seed) if left else points
         run.history.decide("teacher", f"{sentence}; held-out rows prefer the network that learned from the rows")
         return Learned("rows", teacher, points)
     run.best_penalties = penalties
