@@ -209,7 +209,7 @@ def test_blocks_sum_up_to_what_all_rows_give(loss, weighted, monkeypatch):
             curvature.vector,
             curvature.diagonal,
         ]
-        found.append([*one, curvature.times(v), *gradients, own.geodesic(parameters)(start, 0.01 * v, 0.1)])
+        found.append([*one, curvature.times(v), *gradients, own.geodesic_gradient(parameters, start, 0.01 * v, 0.1)])
     torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-12)
     assert all(float(each.abs().max()) > 0 for each in found[0])
 

@@ -1,6 +1,5 @@
 """Steps of Levenberg–Marquardt bend along geodesics, and splines go on smoothly on the grids that there are."""
 
-import copy
 import math
 
 import pytest
@@ -10,35 +9,31 @@ from splinework.train.grid_adaptation import extend_grids
 from splinework.train.jacobian import ParameterVector
 from splinework.train.optim import LevenbergMarquardt
 from splinework.train.optim.jump_penalty import JumpPenalty
-from splinework.train.optim.marquardt_stepper import DIFFERENCE_STEP
-from tests.contracts.cases import relative_distance, seeded
+from tests.contracts.cases import seeded
 from tests.train.cases import SHAPES, descent, objective_of, thinned, two, uniform
 
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 
 @every_shape
-@pytest.mark.parametrize("refused", [1, 3])
-def test_a_step_bends_along_the_geodesic_from_where_it_begins_however_often_it_is_refused(shape, refused, monkeypatch):
+@pytest.mark.parametrize("refused", [0, 2, 6])
+def test_a_step_bends_along_a_geodesic_from_where_it_begins_and_not_from_what_was_refused(shape, refused, monkeypatch):
     model, x = thinned(shape), uniform(80)
     objective = objective_of(model, x, two(x, model.outputs))
     stepper = LevenbergMarquardt().attach(objective, 20, seeded(0))
     descent(stepper, objective, 15)
-    stepper.spread, bends, left = math.inf, [], iter([(-1.0, 1.0, 1.0)] * 2 * refused)
-    curvature, trial, anew = stepper._directional_curvature, stepper._trial, objective.on(copy.deepcopy(model))
+    stepper.spread, found, left = math.inf, [], iter([(-1.0, 1.0, 1.0)] * refused)
+    curvature, trial, begun = stepper._directional_curvature, stepper._trial, stepper.parameters.read(model)
 
-    def watched(geodesic, start, move):
-        bends.append((start, move, curvature(geodesic, start, move)))
-        return bends[-1][2]
+    def watched(start, move):
+        found.append((start, stepper.parameters.read(model)))
+        return curvature(start, move)
 
     monkeypatch.setattr(stepper, "_directional_curvature", watched)
     monkeypatch.setattr(stepper, "_trial", lambda: next(left, None) or trial())
     stepper.step()
-    assert len(bends) > refused
-    for start, move, bend in bends:
-        stepper.parameters.write(anew.model, start)
-        expected = anew.geodesic(stepper.parameters)(start, move, DIFFERENCE_STEP)
-        assert relative_distance(bend, expected) < 1e-9
+    assert len(found) == 1
+    assert all(torch.equal(place, begun) for place in found[0])
 
 
 @every_shape

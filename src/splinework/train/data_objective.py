@@ -12,7 +12,7 @@ from splinework.nn.network import KAN
 from splinework.train.gradient import error_in_one_call
 from splinework.train.jacobian import Linearisation, ParameterVector
 from splinework.train.losses import Loss, Squared, best_constant
-from splinework.train.objective import Batches, CurvatureOperator, Curvatures, Geodesic, Objective, RowBatches
+from splinework.train.objective import Batches, CurvatureOperator, Curvatures, Objective, RowBatches
 from splinework.train.residual import ResidualObjective, ResidualTerm
 
 MAX_PRECONDITIONER_ROWS = 4000
@@ -192,19 +192,17 @@ class DataObjective(Objective):
             yield here.weighed(scale).dense().flatten(0, 1), ((here.outputs - self.t[rows]) * scale).flatten()
 
     @torch.no_grad()
-    def geodesic(self, parameters: ParameterVector) -> Geodesic | None:
+    def geodesic_gradient(
+        self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
+    ) -> Tensor | None:
         if self.n_blocks > 1:
-            return lambda start, move, share: row_total(self, "geodesic", parameters, start, move, share)[0]
+            return row_total(self, "geodesic", parameters, start, move, share)[0]
         here, _, root = self._expanded(parameters, slice(None))
-
-        @torch.no_grad()
-        def gradient(start: Tensor, move: Tensor, share: float) -> Tensor:
-            tangent = here.times(move)
-            parameters.write(self.model, start + share * move)
-            second = 2 / share * ((self.model.unit_forward(self.u) - here.outputs) / share - tangent)
-            return here.transposed(_squared(root, second))
-
-        return gradient
+        tangent = here.times(move)
+        parameters.write(self.model, start + share * move)
+        there = self.model.unit_forward(self.u)
+        second = 2 / share * ((there - here.outputs) / share - tangent)
+        return here.transposed(_squared(root, second))
 
     def noise(self, freedom: float) -> float:
         # Minus the logarithm of a probability needs no scale: its curvature is the information itself.
@@ -323,9 +321,13 @@ class JointObjective(DataObjective):
         yield from self._rest.jacobian_blocks(parameters, max_entries)
 
     @torch.no_grad()
-    def geodesic(self, parameters: ParameterVector) -> Geodesic | None:
-        rows, rest = super().geodesic(parameters), self._rest.geodesic(parameters)
-        return None if rows is None else lambda *along: rows(*along) + rest(*along)
+    def geodesic_gradient(
+        self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
+    ) -> Tensor | None:
+        rows = super().geodesic_gradient(parameters, start, move, share)
+        parameters.write(self.model, start)
+        rest = self._rest.geodesic_gradient(parameters, start, move, share)
+        return None if rows is None or rest is None else rows + rest
 
 
 class _SumOfCurvatures(CurvatureOperator):

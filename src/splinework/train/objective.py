@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, final
 
@@ -19,10 +19,6 @@ MAX_CHEAP_WORK, PATIENCE, EXPENSIVE_PATIENCE = 2e9, 10, 3
 """Multiplications of a second-order step beyond which it is expensive; and the patience with cheap and expensive steps."""
 MAX_SMALL_WORK = 1e10
 """Multiplications of a second-order step from which a second thread saves a third of the time; below, next to nothing."""
-
-
-Geodesic = Callable[[Tensor, Tensor, float], Tensor]
-"""`JᵀH f''`, `(P,)`, where a step goes from, the step `(P,)`, and the share of it by which differences are taken."""
 
 
 class Batches(Protocol):
@@ -162,10 +158,12 @@ class Objective(ABC):
     def jacobian_blocks(self, parameters: ParameterVector, max_entries: int) -> Iterator[tuple[Tensor, Tensor]]:
         """J `(R, P)` and r `(R,)` in blocks of at most `max_entries` entries, with `loss = ‖r‖²` and `r(θ + δ) ≈ r + J δ`."""
 
-    def geodesic(self, parameters: ParameterVector) -> Geodesic | None:
-        """`JᵀH f''` by a step, with f'' the second derivative of the outputs along it; None where it is not known.
+    def geodesic_gradient(
+        self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
+    ) -> Tensor | None:
+        """`JᵀH f''`, `(P,)`, with f'' the second derivative of the outputs along a step, by finite differences.
 
-        J is that of the model as it is now. A call takes differences from there, and leaves the model elsewhere.
+        The model is at `start`, and is left elsewhere. None where it is not known.
         """
         return None
 

@@ -12,7 +12,7 @@ from splinework.errors.foreign import explained_record
 from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
 from splinework.train.jacobian import ParameterVector
-from splinework.train.objective import Batches, CurvatureOperator, Curvatures, Geodesic, Objective, RowBatches
+from splinework.train.objective import Batches, CurvatureOperator, Curvatures, Objective, RowBatches
 
 if TYPE_CHECKING:  # loaded where there are residuals
     from splinework.train.residual_jacobian import ResidualExpansion
@@ -160,19 +160,16 @@ class ResidualObjective(Objective):
                 yield root * here.dense().flatten(0, 1), root * here.values.flatten()
 
     @torch.no_grad()
-    def geodesic(self, parameters: ParameterVector) -> Geodesic:
+    def geodesic_gradient(
+        self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
+    ) -> Tensor | None:
         expanded = self._expanded(parameters)
-
-        @torch.no_grad()
-        def gradient(start: Tensor, move: Tensor, share: float) -> Tensor:
-            parameters.write(self.model, start + share * move)
-            total = torch.zeros_like(start)
-            for (factor, here), term in zip(expanded, self.terms, strict=True):
-                second = 2 / share * ((term.values(self.model) - here.values) / share - here.times(move))
-                total += here.transposed(factor * second)
-            return total
-
-        return gradient
+        parameters.write(self.model, start + share * move)
+        total = torch.zeros_like(start)
+        for (factor, here), term in zip(expanded, self.terms, strict=True):
+            second = 2 / share * ((term.values(self.model) - here.values) / share - here.times(move))
+            total += here.transposed(factor * second)
+        return total
 
     def batches(self, size: int | None, generator: torch.Generator) -> Batches:
         return ResidualBatches(self.terms, size, generator)

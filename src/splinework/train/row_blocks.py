@@ -221,9 +221,9 @@ def _geodesic(
     block: Objective, share: float, parameters: ParameterVector, start: Tensor, move: Tensor, step: float
 ) -> Tensors:
     parameters.write(block.model, start)
-    bending = block.geodesic(parameters)
-    assert bending is not None
-    return (bending(start, move, step).mul_(share),)
+    bent = block.geodesic_gradient(parameters, start, move, step)
+    assert bent is not None
+    return (bent.mul_(share),)
 
 
 def _begin(here: CurvatureOperator, share: float, token: int, parameters: ParameterVector) -> Tensors:

@@ -13,7 +13,7 @@ from splinework.train.data_objective import DataObjective, row_total
 from splinework.train.data_split import Samples
 from splinework.train.jacobian import ParameterVector
 from splinework.train.losses import Loss, Squared
-from splinework.train.objective import Batches, CurvatureOperator, Geodesic, Objective, RowBatches
+from splinework.train.objective import Batches, CurvatureOperator, Objective, RowBatches
 from splinework.train.stream import Stream, join_chunks
 
 MAX_BUFFER_VALUES, MAX_BUFFER_ROWS = 2**22, 2**18
@@ -129,8 +129,11 @@ class StreamObjective(Objective):
         (triangle,) = row_total(self, "triangle", parameters, max_entries)
         yield triangle[:, :-1], triangle[:, -1]
 
-    def geodesic(self, parameters: ParameterVector) -> Geodesic:
-        return lambda start, move, share: row_total(self, "geodesic", parameters, start, move, share)[0]
+    @torch.no_grad()
+    def geodesic_gradient(
+        self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float
+    ) -> Tensor | None:
+        return row_total(self, "geodesic", parameters, start, move, share)[0]
 
     def batches(self, size: int | None, generator: torch.Generator) -> Batches:
         if size is None or size >= self.count:

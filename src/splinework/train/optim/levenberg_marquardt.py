@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from splinework.train.coordinates import Coordinates, is_shaped
-from splinework.train.objective import Geodesic, Objective
+from splinework.train.objective import Objective
 from splinework.train.optim.base import Stepper
 from splinework.train.optim.damped_systems import DampedFactor, DampedSystem, NormalEquations
 from splinework.train.optim.marquardt_stepper import DIFFERENCE_STEP, DampedLeastSquares, MarquardtStepper
@@ -125,11 +125,12 @@ class BoundedStepper(MarquardtStepper):
             values = torch.clamp(values, self.coordinates.lower, self.coordinates.upper)
         super()._write(self.coordinates.write(values))
 
-    def _directional_curvature(self, geodesic: Geodesic, start: Tensor, move: Tensor) -> Tensor | None:
+    def _directional_curvature(self, start: Tensor, move: Tensor) -> Tensor | None:
         if self.bounded:
             return None  # the geodesic may leave through a bound
-        bend = geodesic(self.coordinates.write(start), self.coordinates.write(move), DIFFERENCE_STEP)
-        return self.coordinates.gradient(bend)
+        theta, along = self.coordinates.write(start), self.coordinates.write(move)
+        bend = self.objective.geodesic_gradient(self.parameters, theta, along, DIFFERENCE_STEP)
+        return None if bend is None else self.coordinates.gradient(bend)
 
     def _rows(self, jacobian: Tensor) -> Tensor:
         return self.coordinates.columns(jacobian)
