@@ -220,7 +220,7 @@ class DataObjective(Objective):
             return math.sqrt(loss) * float(self._unit[0])
         if self.n_blocks > 1:
             return math.sqrt(float(row_total(self, "value", True)[0][1]))
-        return self._error(self._seen(self.model.unit_forward(self.u)))
+        return self.error(self._seen(self.model.unit_forward(self.u)))
 
     @torch.no_grad()
     def rmse_of(self, model: KAN) -> float:
@@ -228,9 +228,10 @@ class DataObjective(Objective):
         if dtype == self.u.dtype:
             return self.rmse()
         raw = model(self.model.input_scaling.inverse(self.u).to(dtype)).to(self.u.dtype)
-        return self._error(self.model.output_scaling(raw) if self.criterion.regression else raw)
+        return self.error(self.model.output_scaling(raw) if self.criterion.regression else raw)
 
-    def _error(self, seen: Tensor) -> float:
+    def error(self, seen: Tensor) -> float:
+        """`rmse` of outputs `(N, outputs)` as the criterion sees them."""
         response = self.criterion.response(seen)
         if response.shape != self.t.shape:
             return math.nan

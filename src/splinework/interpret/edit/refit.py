@@ -29,7 +29,8 @@ def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None, *, s
         x: Activations `(B, I)` as the layer receives them; None fits the anchors alone.
         smoothness: Penalty of a squared jump of the highest derivative, relative to a squared change at every point.
     """
-    layer = copy.deepcopy(layer).double()
+    if layer.grid.dtype != torch.float64:
+        layer = copy.deepcopy(layer).double()
     old, coefficients = layer.table(), layer.edge_coefficients()
     grid = grid.double()
     new = BasisTable(basis, old.base, old.extrapolation, grid, basis.prepare(grid))
