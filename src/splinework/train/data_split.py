@@ -27,6 +27,11 @@ class Samples:
     t: Tensor
     weights: Tensor | None
 
+    @property
+    def all_weights(self) -> Tensor:
+        """The weights, ones where none are given."""
+        return self.u.new_ones(len(self.u)) if self.weights is None else self.weights
+
     def rows(self, which: Tensor) -> "Samples":
         """A subset of the rows, with weights rescaled to mean 1."""
         weights = None if self.weights is None else normalised_weights(self.weights[which])
