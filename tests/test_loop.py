@@ -64,10 +64,12 @@ def test_no_test_is_started_after_the_deadline_and_the_rest_is_counted(tmp_path,
     assert "passed" not in printed
 
 
-@pytest.mark.parametrize(("code", "failed"), [(0, ""), (3, " failed")])
-def test_what_runs_beside_the_tests_stands_above_the_last_line_and_fails_the_run_where_it_fails(tmp_path, code, failed):
+@pytest.mark.parametrize(("code", "failed", "processes"), [(0, "", ()), (3, " failed", ("-n", "2"))])
+def test_what_runs_beside_the_tests_stands_above_the_last_line_and_fails_the_run_where_it_fails(
+    tmp_path, code, failed, processes
+):
     command = f"python -c 'print(6 * 7); raise SystemExit({code})'"
-    done = run(tmp_path, "-n", "2", "-p", "tests.loop.beside", "--beside", command)
+    done = run(tmp_path, *processes, "-p", "tests.loop.beside", "--beside", command)
     *_, title, said, last = done.stdout.splitlines()
     assert title.strip("= ") == command + failed
     assert (said, last[:8], done.returncode) == ("42", "6 passed", bool(code))

@@ -165,14 +165,14 @@ def test_a_grid_or_steps_that_are_given_are_kept():
 
 @pytest.mark.parametrize("settings", [{"validation": 0}, {"validation": 0.2}, {"standardise": False}])
 def test_rows_beyond_the_grid_and_validation_of_ones_own_are_no_obstacle(settings):
-    x = np.random.default_rng(6).uniform(-1.005, 1.2 if "standardise" in settings else 1.005, (600, 1))
+    x = np.random.default_rng(6).uniform(-1.005, 1.2 if "standardise" in settings else 1.005, (300, 1))
     result = sw.fit(sw.KAN([1, 1]), x, np.sin(20 * x), progress=False, **settings)
     fresh = np.linspace(-0.99, 0.99, 500)[:, None]
     assert np.abs(result.model(torch.from_numpy(fresh)).detach().numpy() - np.sin(20 * fresh)).max() < 1e-6
     assert np.isnan(result.history[-1].rmse_validation) == (settings.get("validation") != 0.2)
 
 
-@pytest.mark.parametrize("far", [-1.0, -3.0])
+@pytest.mark.parametrize("far", [-3.0, pytest.param(-1.0, marks=pytest.mark.slow)])
 def test_a_row_far_from_the_others_does_not_make_the_curve_wild(far):
     x = np.append(np.random.default_rng(0).uniform(0, 1, 39), far)[:, None]
     y = np.exp(-(((x - 0.4) / 0.1) ** 2))
@@ -228,7 +228,7 @@ def test_clean_rows_in_clusters_go_on_as_all_rows_say(seed, monkeypatch):
 @pytest.mark.parametrize(
     "law",
     [
-        np.exp,
+        pytest.param(np.exp, marks=pytest.mark.slow),
         lambda x: x**3 - x,
         lambda x: np.stack([np.sin(3 * x), np.cosh(x)], 1),
     ],
