@@ -165,7 +165,7 @@ def test_a_grid_or_steps_that_are_given_are_kept():
 
 @pytest.mark.parametrize("settings", [{"validation": 0}, {"validation": 0.2}, {"standardise": False}])
 def test_rows_beyond_the_grid_and_validation_of_ones_own_are_no_obstacle(settings):
-    x = np.random.default_rng(6).uniform(-1.005, 1.2 if "standardise" in settings else 1.005, (300, 1))
+    x = np.random.default_rng(6).uniform(-1.005, 1.2 if "standardise" in settings else 1.005, (600, 1))
     result = sw.fit(sw.KAN([1, 1]), x, np.sin(20 * x), progress=False, **settings)
     fresh = np.linspace(-0.99, 0.99, 500)[:, None]
     assert np.abs(result.model(torch.from_numpy(fresh)).detach().numpy() - np.sin(20 * fresh)).max() < 1e-6

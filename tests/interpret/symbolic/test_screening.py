@@ -232,7 +232,9 @@ FORMULAS = {
 }
 
 
-@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "a resonance")) for name in FORMULAS]
+)
 def test_formulas_are_found(name):
     data = problem(FORMULAS[name])
     pool = Pool(FitTarget(data.columns, data.y, NAMES))

@@ -79,7 +79,7 @@ EVERY_DAY = {"monotone", "no interaction", "periodic", "boundary"}
 @pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in EVERY_DAY else pytest.mark.slow) for n in TRUTHS])
 def test_what_is_true_is_learned_and_holds(name):
     truth, axioms = TRUTHS[name]
-    x, y = rows(truth, 250)
+    x, y = rows(truth, 150)
     with warnings.catch_warnings():
         warnings.simplefilter("error", FitWarning)  # nothing speaks against a true axiom
         warnings.filterwarnings("ignore", message=".*(steps|parameters|grid).*", category=FitWarning)
@@ -248,7 +248,7 @@ def test_an_odd_fit_is_odd_whatever_the_mean_of_the_rows(shape):
     x = torch.cat([torch.linspace(-0.9, 0.9, 60), torch.linspace(0.5, 0.9, 20)]).double()[:, None]
     y = torch.asin(x[:, 0]) + 0.01 * torch.randn(80, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     model = sw.KAN(shape, names=["x"], dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    result = sw.fit(model, x, y, axioms=["odd(x)"], progress=False, steps=100)
+    result = sw.fit(model, x, y, axioms=["odd(x)"], progress=False, steps=50)
     assert result.certificate.status == "proved"
     points = torch.linspace(-0.9, 0.9, 41, dtype=torch.float64)[:, None]
     with torch.no_grad():
