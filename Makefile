@@ -248,9 +248,10 @@ $(RUNTIME): pyproject.toml CMakeLists.txt $(wildcard csrc/*.cpp csrc/*.hpp) $(MA
 	@$(PIP) --editable . || { echo "The install failed; what pip said stands above. If it found no torch for your Python, try another: make clean, then make PYTHON=python3.12 demo" >&2; exit 1; }
 	@touch $@
 
+# What is installed is taken as it is, without building it once more.
 $(TESTING): pyproject.toml $(RUNTIME)
 	@echo "installing the test tools into $(VENV)"
-	@$(PIP) --editable ".[$(EXTRAS)]"
+	@$(PIP) "splinework[$(EXTRAS)]"
 	@touch $@
 
 $(RIVALS): pyproject.toml $(RUNTIME)
@@ -273,5 +274,5 @@ $(OLDEST): pyproject.toml .ci/oldest.txt
 
 $(DOCUMENTING): pyproject.toml $(RUNTIME)
 	@echo "installing the documentation tools into $(VENV)"
-	@$(PIP) --editable ".[docs]"
+	@$(PIP) "splinework[docs]"
 	@touch $@

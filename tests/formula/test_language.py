@@ -25,6 +25,7 @@ from splinework.knowledge.axioms.verify.jets import ALGEBRA as PROVER
 from splinework.nn.derivatives.algebra import algebra_of
 from splinework.nn.derivatives.series import derivative as coefficient
 from splinework.nn.frame import Frame
+from tests.families import every
 from tests.formula.calls import NUMERIC, ORDER, call
 
 COLUMNS = ("x", "y")
@@ -98,7 +99,7 @@ def test_derivatives_are_those_of_the_function(name):
         np.testing.assert_allclose(coefficient(series, (place,)), truth, **close)
 
 
-@pytest.mark.parametrize("name", WITH_DERIVATIVE)
+@every("name", WITH_DERIVATIVE)
 def test_rules_of_derivatives_read_arguments_and_value_only(name):
     for program in derivative_programs(name, ORDER):
         assert max(program.columns, default=0) <= FUNCTIONS[name].arity
