@@ -128,7 +128,7 @@ def smooth_estimates(
     model = network_for(inputs, outputs, seed, names)
     set_units(model, x, y, always=True)
     objective = DataObjective(model, u=model.input_scaling(x), t=model.output_scaling(y), weights=weights, seed=seed)
-    rows = Samples(objective.u, objective.t, objective.weights)
+    rows = objective.samples
 
     def unseen(left_out: Tensor) -> Tensor:
         return model.output_scaling.inverse(rows.t - left_out)

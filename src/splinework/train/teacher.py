@@ -21,7 +21,6 @@ from splinework.train.additive_network import (
     estimated_curves,
     is_ahead,
     leaves_nothing,
-    rows_of,
     shows_nothing,
     take_constant,
     take_curves,
@@ -197,7 +196,7 @@ def _run_process_stages(
 
     begun, judge, points, left = copy.deepcopy(objective.model), run.held_out, None, False
     assert judge is None or isinstance(judge, DataObjective)
-    rows, exact = rows_of(objective), objective.count <= MAX_EXACT_ROWS
+    rows, exact = objective.samples, objective.count <= MAX_EXACT_ROWS
     fresh = new_points(objective.u, N_COMPARED_POINTS, seed)
 
     def asked(begun: Sequence[Covariance], *, quick: bool = False) -> ProcessTeacher:
@@ -322,7 +321,7 @@ def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed
     curves = None if teacher.curves is None else estimated_curves(everything, known)
     # Where the network is far from the process, hyperparameters of more rows would not make it a better one.
     far = run.best_score > MAX_BEHIND * float(replace(teacher, curves=None).left_out.square().mean().sqrt())
-    knowing = ProcessTeacher.of(rows_of(everything), seed, curves, teacher.covariances, quick=far)
+    knowing = ProcessTeacher.of(everything.samples, seed, curves, teacher.covariances, quick=far)
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
     run.judge_anew(student, None)
