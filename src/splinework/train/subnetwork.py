@@ -36,7 +36,7 @@ def within_reach(
     small = objective.on(subnetwork(model, torch.ones(model.inputs, dtype=torch.bool)))
     if not is_teachable(small, make_plan(small, options, smooth=options.smooths), options):
         return objective, rows
-    teacher = ProcessTeacher.of(rows.used, options.seed, quick=True)
+    teacher = ProcessTeacher.of(rows.used, options.seed)
     return objective.on(subnetwork(model, teacher.depends)), replace(rows, covariances=teacher.covariances)
 
 
