@@ -37,8 +37,8 @@ from splinework.train.process_teacher import ProcessTeacher, learned_curve
 from splinework.train.teacher import MIN_ROWS
 
 MAX_COVARIATES, MAX_OUTPUTS = 20, 6
-"""Most covariates, and outputs, each of which has a process of its own, searched for three times. With 64 covariates breast_cancer
-has a log loss of 0.0822 in five folds instead of 0.0767."""
+"""Most covariates, and outputs, each of which has a process of its own, searched for three times. With 64 covariates
+breast_cancer has a log loss of 0.0822 in five folds instead of 0.0767."""
 MIN_SLOPE = 1e-4
 """Least derivative of a mean by its output, relative to 1: a row beyond says nothing of the output."""
 N_SEARCHES, MAX_TURNS = 3, 10
