@@ -50,6 +50,10 @@ OLDEST := .venv-oldest/.made-$(HERE)
 
 PIP := $(BIN)/python -m pip install --quiet
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+# What is checked of all sources together: by `lint`, and by `test` beside the tests.
+TYPES := mypy --strict
+LAYERS := lint-imports --no-logo
+BESIDE := -p tests.loop.beside --beside "$(TYPES)" --beside "$(LAYERS)"
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -71,9 +75,9 @@ demo: $(RUNTIME) ## find a law in real measurements and write a report
 	@$(BIN)/splinework demo
 
 test: $(TESTING) ## everything a push must pass: style, types, layers, tests, doctests; PART=train: the tests of one part
-	@$(if $(PART),,$(lint))
+	@$(if $(PART),,$(style))
 	@paths=$$($(BIN)/python -m tests.loop.parts $(PART)) || exit 1; \
-	echo "== pytest $$paths"; $(PYTEST) $$paths
+	echo "== pytest $$paths"; $(PYTEST) $(if $(PART),,$(BESIDE)) $$paths
 
 check: $(TESTING) ## what a change touches, in under a minute: style, types, layers, the tests it calls for
 	@$(BIN)/python -m tests.loop.check --base "$(BASE)" --workers $(WORKERS)
@@ -203,12 +207,15 @@ $(CMAKE) -S . -B build/kernels-$(1) -DSPLINEWORK_TESTS=ON $(2) >build/kernels-$(
 $(CMAKE) --build build/kernels-$(1) --parallel $(WORKERS)
 endef
 
-define lint
+define style
 set -e; \
 echo "== ruff"; $(BIN)/ruff check .; $(BIN)/ruff format --check .; \
-echo "== mypy"; $(BIN)/mypy --strict; \
-echo "== import-linter"; $(BIN)/lint-imports --no-logo; \
 echo "== language"; $(BIN)/codespell *.md docs/*.md docs/*.py src examples; $(BIN)/python -m tests.vocabulary --check
+endef
+define lint
+$(style); \
+echo "== mypy"; $(BIN)/$(TYPES); \
+echo "== import-linter"; $(BIN)/$(LAYERS)
 endef
 
 # ---------------------------------------------------------------------------------------- the environment
@@ -241,9 +248,10 @@ $(RUNTIME): pyproject.toml CMakeLists.txt $(wildcard csrc/*.cpp csrc/*.hpp) $(MA
 	@$(PIP) --editable . || { echo "The install failed; what pip said stands above. If it found no torch for your Python, try another: make clean, then make PYTHON=python3.12 demo" >&2; exit 1; }
 	@touch $@
 
+# What is installed is taken as it is, without building it once more.
 $(TESTING): pyproject.toml $(RUNTIME)
 	@echo "installing the test tools into $(VENV)"
-	@$(PIP) --editable ".[$(EXTRAS)]"
+	@$(PIP) "splinework[$(EXTRAS)]"
 	@touch $@
 
 $(RIVALS): pyproject.toml $(RUNTIME)
@@ -266,5 +274,5 @@ $(OLDEST): pyproject.toml .ci/oldest.txt
 
 $(DOCUMENTING): pyproject.toml $(RUNTIME)
 	@echo "installing the documentation tools into $(VENV)"
-	@$(PIP) --editable ".[docs]"
+	@$(PIP) "splinework[docs]"
 	@touch $@

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-QUICK = 8
+QUICK = 4
 """Members of a family of crossed settings that run at once, and more where that many do not have every value."""
 
 GOLDEN_RATIO = (5**0.5 - 1) / 2

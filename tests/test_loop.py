@@ -53,25 +53,36 @@ def run(folder, *options):
     (folder / "pytest.ini").write_text("[pytest]\n")
     command = [sys.executable, "-m", "pytest", "-q", "-c", "pytest.ini", "--rootdir=.", *options, "test_few.py"]
     environment = {"PYTHONPATH": f"{parts.ROOT}:{folder}", "PATH": ""}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False).stdout
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("processes", [(), ("-n", "2")])
 def test_no_test_is_started_after_the_deadline_and_the_rest_is_counted(tmp_path, processes):
     (tmp_path / "early.py").write_text("from tests.loop import deadline\ndeadline.MIN_SECONDS = 0\n")
-    printed = run(tmp_path, "-p", "early", "-p", "tests.loop.deadline", "--deadline", "0", *processes)
+    printed = run(tmp_path, "-p", "early", "-p", "tests.loop.deadline", "--deadline", "0", *processes).stdout
     assert "6 tests of these files were not run:" in printed
     assert "passed" not in printed
+
+
+@pytest.mark.parametrize(("code", "failed", "processes"), [(0, "", ()), (3, " failed", ("-n", "2"))])
+def test_what_runs_beside_the_tests_stands_above_the_last_line_and_fails_the_run_where_it_fails(
+    tmp_path, code, failed, processes
+):
+    command = f"python -c 'print(6 * 7); raise SystemExit({code})'"
+    done = run(tmp_path, *processes, "-p", "tests.loop.beside", "--beside", command)
+    *_, title, said, last = done.stdout.splitlines()
+    assert title.strip("= ") == command + failed
+    assert (said, last[:8], done.returncode) == ("42", "6 passed", bool(code))
 
 
 @pytest.mark.slow
 def test_what_passed_is_not_run_again_and_what_failed_is(tmp_path):
     plugin = ("-p", "tests.loop.journal", "--journal", "done.jsonl")
-    assert "3 passed, 3 deselected" in run(tmp_path, *plugin, "-k", "0 or 1 or 2")
+    assert "3 passed, 3 deselected" in run(tmp_path, *plugin, "-k", "0 or 1 or 2").stdout
     with (tmp_path / "done.jsonl").open("a") as file:
         file.write('{"test": "test_few.py::test_it[3]", "outc')  # killed while it wrote
-    assert "3 passed" in run(tmp_path, *plugin, "-n", "2")
-    assert "6 deselected" in run(tmp_path, *plugin)
+    assert "3 passed" in run(tmp_path, *plugin, "-n", "2").stdout
+    assert "6 deselected" in run(tmp_path, *plugin).stdout
     outcomes = journal.read(tmp_path / "done.jsonl")
     assert outcomes == {f"test_few.py::test_it[{n}]": "passed" for n in range(6)}
     assert 0 < journal.seconds(tmp_path / "done.jsonl") < 60
@@ -81,7 +92,7 @@ def test_a_failure_is_kept_as_one_and_run_again(tmp_path):
     (tmp_path / "few.jsonl").write_text(
         '{"test": "test_few.py::test_it[0]", "outcome": "failed", "session": 0, "seconds": 1}\n'
     )
-    assert "6 passed" in run(tmp_path, "-p", "tests.loop.journal", "--journal", "few.jsonl")
+    assert "6 passed" in run(tmp_path, "-p", "tests.loop.journal", "--journal", "few.jsonl").stdout
     assert set(journal.read(tmp_path / "few.jsonl").values()) == {"passed"}
 
 

@@ -21,6 +21,7 @@ DRAWN = [name for name in NAMES if not data_set(name).measured]
 PROBLEMS = [name for name in DRAWN if isinstance(data_set(name).recipe, ProblemSet)]
 OTHERS = [name for name in DRAWN if name not in PROBLEMS]
 SINGLE = [name for name in DRAWN if len(data_set(name).targets) == 1]
+ROWS = 20
 CLASSES = ["aubry_andre", "mosaic", "exponential_hopping", "nearest_hopping"]
 
 
@@ -34,7 +35,7 @@ def thinned(names):
 
 @cache
 def drawn_of(name: str) -> Sample:
-    return data_set(name).draw(40, seed=1)
+    return data_set(name).draw(ROWS, seed=1)
 
 
 def installed(name: str) -> str:
@@ -93,7 +94,7 @@ def test_the_rows_of_a_problem_are_those_of_its_sample(name):
 
 @pytest.mark.parametrize("name", thinned(DRAWN))
 def test_the_same_seed_gives_the_same_bytes(name):
-    first, again, other = drawn_of(name), data_set(name).draw(40, seed=1), data_set(name).draw(4, seed=2)
+    first, again, other = drawn_of(name), data_set(name).draw(ROWS, seed=1), data_set(name).draw(4, seed=2)
     assert first.digest == again.digest != other.digest
     assert first.x.tobytes() == again.x.tobytes()
     assert first.y.tobytes() == again.y.tobytes()
@@ -140,12 +141,12 @@ def test_the_formula_of_the_truth_is_the_target(name):
 
 @pytest.mark.parametrize("name", thinned(name for name in DRAWN if name not in CLASSES))
 def test_noise_changes_targets_only_and_is_its_floor(name):
-    clean, noisy = drawn_of(name), data_set(name).draw(40, seed=1, noise=0.1)
+    clean, noisy = drawn_of(name), data_set(name).draw(ROWS, seed=1, noise=0.1)
     np.testing.assert_array_equal(clean.x, noisy.x)
     gap = np.atleast_2d((noisy.y - clean.y).T)[0]
     if name != "pure_noise":
         assert noisy.truth.noise_floor == pytest.approx(np.sqrt(np.mean(gap**2)), rel=1e-9)
-        assert 0.05 < noisy.truth.noise_floor / np.atleast_2d(clean.y.T)[0].std() < 0.2  # of 40 rows
+        assert 0.05 < noisy.truth.noise_floor / np.atleast_2d(clean.y.T)[0].std() < 0.2  # of few rows
 
 
 def test_a_class_takes_no_gaussian_noise():

@@ -14,6 +14,7 @@ from splinework.errors import FormulaError, ShapeError, SplineworkError
 from splinework.formula.expression import Expression
 from splinework.formula.reading import MAX_DEPTH, MAX_LENGTH
 from splinework.formula.tensors import TENSORS
+from tests.families import every
 from tests.work import calls
 
 X = np.random.default_rng(0).uniform(0.1, 0.9, size=(64, 2))
@@ -56,7 +57,7 @@ def test_it_computes_what_numpy_computes(text: str, expected: np.ndarray) -> Non
     np.testing.assert_allclose(values, expected, rtol=1e-15)
 
 
-@pytest.mark.parametrize("text", REFUSED)
+@every("text", REFUSED)
 def test_it_refuses_what_is_not_arithmetic(text: str) -> None:
     with pytest.raises(FormulaError) as caught:
         Expression(text, ["a", "b"])

@@ -25,11 +25,11 @@ from splinework.knowledge.axioms.verify.jets import ALGEBRA as PROVER
 from splinework.nn.derivatives.algebra import algebra_of
 from splinework.nn.derivatives.series import derivative as coefficient
 from splinework.nn.frame import Frame
+from tests.families import every
 from tests.formula.calls import NUMERIC, ORDER, call
 
 COLUMNS = ("x", "y")
 WITH_DERIVATIVE = sorted(name for name, each in FUNCTIONS.items() if each.derivative)
-RANDOM = 10_000
 
 
 POSITIVE = [each for each in FUNCTIONS.values() if each.array.startswith("scipy") or each.name == "power"]
@@ -99,7 +99,7 @@ def test_derivatives_are_those_of_the_function(name):
         np.testing.assert_allclose(coefficient(series, (place,)), truth, **close)
 
 
-@pytest.mark.parametrize("name", WITH_DERIVATIVE)
+@every("name", WITH_DERIVATIVE)
 def test_rules_of_derivatives_read_arguments_and_value_only(name):
     for program in derivative_programs(name, ORDER):
         assert max(program.columns, default=0) <= FUNCTIONS[name].arity
@@ -110,10 +110,10 @@ def test_enclosures_hold_the_values_and_slopes(name):
     """The prover's and the checker's, over random boxes, against points inside."""
     draw = np.random.default_rng(1)
     text = defined(FUNCTIONS[name])
-    lo = draw.uniform(-0.95, 0.9, (200, 2))
-    hi = lo + draw.uniform(0, 0.5, (200, 2)) * (0.95 - lo)
+    lo = draw.uniform(-0.95, 0.9, (100, 2))
+    hi = lo + draw.uniform(0, 0.5, (100, 2)) * (0.95 - lo)
     low, high = enclose(text, {c: (lo[:, i], hi[:, i]) for i, c in enumerate(COLUMNS)})
-    points = lo + draw.uniform(0, 1, (200, 2)) * (hi - lo)
+    points = lo + draw.uniform(0, 1, (100, 2)) * (hi - lo)
     values = exactly(text, points)
     assert ((low <= values) & (values <= high)).all()
     slope = Expression(text, COLUMNS).derivative("x")(points) if FUNCTIONS[name].derivative else None
@@ -164,10 +164,10 @@ def grown(draw: random.Random, depth: int) -> str:
     return f"{word}({', '.join([*([str(draw.randint(0, 3))] if each.order else []), *arguments])})"
 
 
-@pytest.fixture(scope="module")
-def expressions() -> list[str]:
+@pytest.fixture(scope="module", params=[2_500, pytest.param(10_000, marks=pytest.mark.slow)])
+def expressions(request: pytest.FixtureRequest) -> list[str]:
     draw = random.Random(0)
-    return [grown(draw, 3) for _ in range(RANDOM)]
+    return [grown(draw, 3) for _ in range(request.param)]
 
 
 def test_all_readers_read_them_all(expressions):

@@ -13,6 +13,7 @@ from splinework.formula.languages import write
 from splinework.formula.parse import MAX_NESTING, parse_formula
 from splinework.interpret.symbolic.expression import compile_expression, python, symbol
 from splinework.interpret.symbolic.partial import parse_partial
+from tests.families import every
 from tests.formula.calls import NUMERIC, call
 from tests.interpret.symbolic.language_cases import NAMES, POINTS, X, Y, agrees, disagreements, expressions, numbers
 
@@ -32,7 +33,7 @@ def test_random_expressions_are_read_back(expression):
     assert agrees(compile_expression(again, NAMES)(POINTS), compile_expression(expression, NAMES)(POINTS))
 
 
-@pytest.mark.parametrize("name", NUMERIC)
+@every("name", NUMERIC)
 def test_functions_mean_what_they_mean_to_numpy(name):
     text = call(name, "0.4*x1", "x2")
     points = POINTS if name not in ("power", "gammaln") else np.abs(POINTS)

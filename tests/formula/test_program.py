@@ -9,6 +9,7 @@ from splinework.formula.reverse_mode import DifferentiatedProgram
 from splinework.formula.sympy_bridge import program_of_expression
 from splinework.interpret.symbolic.expression import compile_expression, compiled, symbol
 from splinework.interpret.symbolic.library import LIBRARY
+from tests.families import every
 
 X, Y = symbol("x"), symbol("y")
 A, B = sympy.Dummy("a", real=True), sympy.Dummy("b", real=True)
@@ -42,7 +43,7 @@ def test_value_and_slopes(name):
         np.testing.assert_allclose(np.broadcast_to(found, x.shape), np.broadcast_to(expected, x.shape), rtol=1e-12)
 
 
-@pytest.mark.parametrize("function", LIBRARY, ids=lambda f: f.name)
+@every("function", LIBRARY)
 def test_what_programs_do_not_know_is_compiled(function):
     form = function.build(sympy.Float(0.3) * X + sympy.Float(0.4))
     x = np.linspace(0.05, 0.9, 25)[:, None]

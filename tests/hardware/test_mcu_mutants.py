@@ -33,21 +33,22 @@ def flipped(model: IntegerModel, seed: int) -> IntegerModel:
     return dataclasses.replace(model, layers=(*model.layers[:number], changed, *model.layers[number + 1 :]))
 
 
-def test_every_flipped_entry_is_found_and_all_its_rows_are_counted(tmp_path):
+@pytest.mark.parametrize("count", [30, pytest.param(100, marks=pytest.mark.slow)])
+def test_every_flipped_entry_is_found_and_all_its_rows_are_counted(count, tmp_path):
     model = random_model(11, (3, 3, 2), (3, 4), density=1.0)
     codes = vectors(model, 20_000)
     expected, mutants, differ = model.run(codes), [], []
     for seed in range(400):
         mutant = flipped(model, seed)
         rows = int((mutant.run(codes) != expected).any(axis=1).sum())
-        if rows > 0 and len(mutants) < 100:  # others are the same function: a clamp or a rounding hides the entry
+        if rows > 0 and len(mutants) < count:  # others are the same function: a clamp or a rounding hides the entry
             mutants.append(dataclasses.replace(mutant, name=f"mutant{len(mutants)}"))
             differ.append(rows)
-    assert len(mutants) == 100
+    assert len(mutants) == count
     for k, mutant in enumerate(mutants):
         write_mcu(mutant, tmp_path / str(k), options=McuOptions(layout=("edges", "rows", "lanes")[k % 3], float="none"))
         write_golden(dataclasses.replace(model, name=f"mutant{k}"), tmp_path / str(k) / "golden.json")
-    artefacts = [read_artefact(tmp_path / str(k)) for k in range(100)]
+    artefacts = [read_artefact(tmp_path / str(k)) for k in range(count)]
     found = verify_artefacts(artefacts, rows=20_000, processors=["gcc"], level="-O0")
     assert [v.mismatches for v in found] == differ
     assert not any(v.passed for v in found)

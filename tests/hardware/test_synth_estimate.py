@@ -72,7 +72,7 @@ def _split(column, lookup, top):
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("technology", ["xcup", "ecp5", "ice40", "asic"])
+@pytest.mark.parametrize("technology", ["xcup", "ecp5", "asic", pytest.param("ice40", marks=pytest.mark.slow)])
 def test_an_estimate_has_the_latency_of_the_design_and_grows_with_the_network(technology, seed):
     small, large = random_model(seed, (3, 2, 1), (4, 4)), random_model(seed, (6, 4, 2), (6, 6), density=1.0)
     made = [design(model, FpgaOptions(technology=technology)) for model in (small, large)]

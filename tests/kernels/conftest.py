@@ -23,6 +23,11 @@ def put_back() -> Iterator[None]:
 
 
 @pytest.fixture
+def native_kernels() -> None:
+    kernels.use("native")
+
+
+@pytest.fixture
 def force() -> Callable[..., None]:
     """Chooses an algorithm, an instruction set and a number of threads for the rest of the test."""
 

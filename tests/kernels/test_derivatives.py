@@ -13,14 +13,9 @@ from tests.contracts.cases import every_extrapolation, normal, relative_distance
 from tests.kernels.cases import needs_native, problem, spline_of
 from tests.nn.test_network import network
 
-pytestmark = needs_native
+pytestmark = [needs_native, pytest.mark.usefixtures("native_kernels")]
 DOORS = {"operators": ops.calculus, "functions": functions.calculus}
 every_door = pytest.mark.parametrize("door", DOORS)
-
-
-@pytest.fixture(autouse=True)
-def native_kernels() -> None:
-    kernels.use("native")
 
 
 def by_reference(work: Callable[[], Tensor]) -> Tensor:

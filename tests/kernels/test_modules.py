@@ -15,12 +15,7 @@ from tests.contracts.cases import normal, relative_distance
 from tests.kernels.cases import ALGORITHMS, VARIANTS, needs_native, problem, sums_and_gradients
 from tests.nn.test_network import network
 
-pytestmark = needs_native
-
-
-@pytest.fixture(autouse=True)
-def native_kernels() -> None:
-    kernels.use("native")
+pytestmark = [needs_native, pytest.mark.usefixtures("native_kernels")]
 
 
 def by_layers(model: KAN, x: Tensor) -> Tensor:

@@ -6,20 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from splinework import kernels
 from splinework.kernels import BACKENDS
 from splinework.nn.network import KAN
 from tests.contracts.cases import normal, seeded
 from tests.kernels.cases import magnitudes, needs_native, problem
 
-pytestmark = needs_native
+pytestmark = [needs_native, pytest.mark.usefixtures("native_kernels")]
 HALVES = (torch.bfloat16, torch.float16)
 every_half = pytest.mark.parametrize("half", HALVES, ids=str)
-
-
-@pytest.fixture(autouse=True)
-def native_kernels() -> None:
-    kernels.use("native")
 
 
 def model_of(shape: list[object], **options: object) -> KAN:

@@ -6,7 +6,6 @@ Run: python -m tests.loop.check [--base COMMIT] [--budget SECONDS] [--workers N]
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from tests.loop import changes, choice
+from tests.loop.beside import one_thread, program
 from tests.loop.parts import ROOT
 
 MAX_LISTED = 15
@@ -91,20 +91,11 @@ def _list(lines: Iterable[str]) -> None:
 
 def _run(command: list[str]) -> int:
     sys.stdout.flush()
-    return subprocess.run(_ours(command), cwd=ROOT, env=_one_thread(), check=False).returncode
+    return subprocess.run(program(command), cwd=ROOT, env=one_thread(), check=False).returncode
 
 
 def _captured(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(_ours(command), cwd=ROOT, env=_one_thread(), capture_output=True, text=True, check=False)
-
-
-def _ours(command: list[str]) -> list[str]:
-    """The program that stands beside this Python."""
-    return [str(Path(sys.executable).with_name(command[0])), *command[1:]]
-
-
-def _one_thread() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    return subprocess.run(program(command), cwd=ROOT, env=one_thread(), capture_output=True, text=True, check=False)
 
 
 if __name__ == "__main__":

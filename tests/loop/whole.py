@@ -7,7 +7,6 @@ Run: python -m tests.loop.whole [--workers N] [PART ...]
 
 import argparse
 import hashlib
-import os
 import platform
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.loop import changes, imports, journal, parts
+from tests.loop.beside import one_thread
 from tests.loop.parts import ROOT
 
 FOLDER = ROOT / "build" / "test-all"
@@ -120,8 +120,7 @@ def run(part: str, workers: int) -> int:
         *several,
         *parts.paths(part),
     ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    process = subprocess.Popen(command, cwd=ROOT, env=one_thread())
     try:
         code = process.wait()
     except KeyboardInterrupt:  # which went to pytest, too: it ends by itself

@@ -7,7 +7,7 @@ import pandas as pd
 
 from splinework.tabular import KANClassifier, KANRegressor, KANTransformer
 
-QUICK: dict[str, Any] = {"hidden": 3, "grid": 4, "members": 1, "max_iter": 20}
+QUICK: dict[str, Any] = {"hidden": 3, "grid": 4, "members": 1, "max_iter": 8}
 KINDS = (KANRegressor, KANClassifier, KANTransformer)
 
 

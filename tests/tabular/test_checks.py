@@ -9,7 +9,7 @@ from sklearn.utils import estimator_checks as checks
 from splinework.tabular import KANClassifier, KANRegressor, KANTransformer
 
 KINDS = (KANRegressor, KANClassifier, KANTransformer)
-SHORT = 10
+SHORT = 4
 """Steps of the fits of every day; with the defaults, which take longer, the slow tests do the same."""
 LOSSES: tuple[dict[str, Any], ...] = (
     {"loss": "quantile", "quantile": 0.5},  # absolute_error is the same task

@@ -6,7 +6,7 @@ import torch
 
 import splinework as sw
 from benchmarks.tabular.noisy_labels import Clusters
-from splinework import KANClassifier
+from splinework import KANClassifier, KANRegressor
 from splinework.tabular.selection import without_idle_inputs
 from splinework.tabular.tasks import Binary, Multiclass, targets_of
 from splinework.tabular.trained import TrainedNetwork
@@ -58,3 +58,16 @@ def test_idle_columns_of_three_noisy_classes_are_out():
     fresh, labels, truth = problem.draw(20_000, 2)
     found, at = np.asarray(model.predict_proba(fresh)), (np.arange(len(fresh)), labels)
     assert -np.log(found[at]).mean() < -1.03 * np.log(truth[at]).mean()
+
+
+def test_few_rows_of_many_columns_are_learned_from_those_that_act():
+    random = np.random.default_rng(4)
+    x, fresh = random.uniform(-1, 1, (70, 26)), random.uniform(-1, 1, (1000, 26))
+
+    def truth(u):
+        return 2 * u[:, 3] * u[:, 8] + u[:, 5]
+
+    spread = truth(fresh).std()
+    model = KANRegressor().fit(x, truth(x) + 0.1 * spread * random.normal(size=70))
+    assert np.sqrt(np.mean((model.predict(fresh) - truth(fresh)) ** 2)) < 0.35 * spread
+    assert model.feature_importances_[[3, 5, 8]].sum() > 0.9

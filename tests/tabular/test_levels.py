@@ -35,7 +35,9 @@ def drawn(kind: str, levels: int, count: int, seed: int) -> tuple[pd.DataFrame, 
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind == "curves")) for kind in WORSE])
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in ("curves", "effects"))) for kind in WORSE]
+)
 def test_levels_have_effects_slopes_and_curves_of_their_own(kind: str, seed: int) -> None:
     seen = 700
     table, function, covariance = drawn(kind, 40, 2 * seen, seed)

@@ -18,7 +18,7 @@ from splinework.tabular.stacking import calibrate, stack
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
 from splinework.tabular.training import train
 
-QUICK = Hyperparameters(max_iter=60)
+QUICK = Hyperparameters(max_iter=25)
 
 
 def table(count: int = 120, inputs: int = 2, seed: int = 0) -> np.ndarray:

@@ -55,7 +55,7 @@ def stream(folder):
     return memmap(np.load(files[0]), np.load(files[1]))
 
 
-QUICK = {"progress": False, "starts": 1, "grids": None, "degree": "keep", "steps": 6}
+QUICK = {"progress": False, "starts": 1, "grids": None, "degree": "keep", "steps": 4}
 CASES = {
     "lm": lambda folder: sw.fit(model(), *rows(), **{**QUICK, "steps": 12, "starts": 2, "grids": [5, 8]}),
     "starts": lambda folder: sw.fit(model(2), *rows(), progress=False, starts=5, grids=None, degree="keep"),

@@ -187,7 +187,7 @@ def test_networks_that_cannot_be_curves_are_told_apart(model):
     assert not may_hold_curves(model())
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
 def test_an_additive_target_gives_a_network_of_curves_and_no_more_edges(seed):
     rng = np.random.default_rng(seed)
     x, fresh = rng.uniform(-1, 1, (200, 3)), rng.uniform(-1, 1, (2000, 3))

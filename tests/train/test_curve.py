@@ -172,7 +172,7 @@ def test_rows_beyond_the_grid_and_validation_of_ones_own_are_no_obstacle(setting
     assert np.isnan(result.history[-1].rmse_validation) == (settings.get("validation") != 0.2)
 
 
-@pytest.mark.parametrize("far", [-1.0, -3.0])
+@pytest.mark.parametrize("far", [-3.0, pytest.param(-1.0, marks=pytest.mark.slow)])
 def test_a_row_far_from_the_others_does_not_make_the_curve_wild(far):
     x = np.append(np.random.default_rng(0).uniform(0, 1, 39), far)[:, None]
     y = np.exp(-(((x - 0.4) / 0.1) ** 2))
@@ -228,7 +228,7 @@ def test_clean_rows_in_clusters_go_on_as_all_rows_say(seed, monkeypatch):
 @pytest.mark.parametrize(
     "law",
     [
-        np.exp,
+        pytest.param(np.exp, marks=pytest.mark.slow),
         lambda x: x**3 - x,
         lambda x: np.stack([np.sin(3 * x), np.cosh(x)], 1),
     ],

@@ -83,7 +83,7 @@ def session() -> KAN:
     "options",
     [
         {"steps": 40, "starts": 1, "grids": None, "degree": "keep"},
-        {"steps": 25},
+        pytest.param({"steps": 25}, marks=pytest.mark.slow),
         {"optimiser": LBFGS(), "steps": 60, "starts": 1},
         {"optimiser": "adam", "steps": 60, "starts": 1},
         pytest.param({"optimiser": "adamw", "steps": 60, "starts": 1}, marks=pytest.mark.slow),

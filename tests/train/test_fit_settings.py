@@ -298,7 +298,7 @@ def test_threads_come_back_after_an_error():
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize(("given", "expected"), [(None, 2), (1, 1), (3, 3)])
+@pytest.mark.parametrize(("given", "expected"), [(None, 2), (3, 3), pytest.param(1, 1, marks=pytest.mark.slow)])
 def test_populations_of_formulas_have_all_threads_beside_small_fits(given, expected, monkeypatch):
     seen: list[tuple[int, int]] = []
 

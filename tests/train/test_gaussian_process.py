@@ -111,7 +111,7 @@ def test_residuals_of_few_rows_are_those_of_fits_without_their_fold(monkeypatch,
     monkeypatch.setattr(gaussian_process, "LAST_ITERATIONS", 2)
     x, y = rows(count, noise=0.3)
     x = x[:, :inputs]
-    whole, alone = fit_process(x, y), gaussian_process._fitted(x, y, None, 0, None, 80)
+    whole, alone = fit_process(x, y), gaussian_process._fitted(x, y, None, 0, None, 80, selects=True)
     left = alone.left_out * (count / (count - len(alone.covariance.values) / 2)) ** 0.5
     if inputs > 1 and count <= 40:
         fold = torch.randperm(count, generator=torch.Generator().manual_seed(0)) % 6
@@ -139,6 +139,7 @@ def test_a_row_of_weight_two_counts_as_two_copies(monkeypatch):
     base = fit_process(x, y)
     known = replace(base.covariance, rows=40)
     monkeypatch.setattr(process_search, "estimate", lambda *given: (known, base.evidence))
+    monkeypatch.setattr(process_search, "without_idle_inputs", lambda found, density, *given, **how: (found, density))
     twice = torch.ones(30, dtype=torch.float64)
     twice[:10] = 2
     weighted = fit_process(x, y, weights=twice)
@@ -168,14 +169,6 @@ def test_a_line_with_noise_is_not_followed_into_the_noise(inputs):
     assert float((process(x) - line).square().mean().sqrt()) < 3 * least
 
 
-def test_columns_that_do_nothing_are_told_from_few_rows():
-    generator = torch.Generator().manual_seed(6)
-    x, fresh = (2 * torch.rand(n, 7, generator=generator, dtype=torch.float64) - 1 for n in (40, 500))
-    process = fit_process(x, x[:, 0] * x[:, 1] + 0.02 * torch.randn(40, generator=generator, dtype=torch.float64))
-    truth = fresh[:, 0] * fresh[:, 1]
-    assert float((process(fresh) - truth).square().mean().sqrt()) < 0.1 * float(truth.std())
-
-
 @pytest.mark.parametrize(("family", "additive", "i"), [*product(FAMILIES, (False, True), (0, 2))])
 def test_without_an_input_is_the_covariance_of_the_others(family, additive, i):
     one, (x, y) = covariance(family, additive, 3), rows(20, 3)
@@ -196,40 +189,6 @@ def test_without_an_input_is_the_covariance_of_the_others(family, additive, i):
     torch.testing.assert_close(slope[places], least_slope, rtol=1e-9, atol=1e-12)
     assert not bool(slope[~fewer.values.isfinite()].any())
     assert bool(process_search._priors(fewer)(fewer.values)[1].isfinite().all())
-
-
-IDLE_CASES = {
-    "sum": (2, lambda x: torch.sin(3 * x[:, 0]) + x[:, 1].square()),
-    "product": (2, lambda x: x[:, 0] * x[:, 1]),
-    "composition": (3, lambda x: torch.exp(x[:, 0] - x[:, 1] * x[:, 2])),
-    "line": (2, lambda x: x[:, 0] - 0.7 * x[:, 1]),
-}
-
-
-@pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("case", IDLE_CASES)
-def test_inputs_that_do_nothing_are_left_out_and_no_others(case, count):
-    active, function = IDLE_CASES[case]
-    generator = torch.Generator().manual_seed(count)
-    x, fresh = (2 * torch.rand(n, active + 4, generator=generator, dtype=torch.float64) - 1 for n in (count, 500))
-    truth = function(fresh)
-    y = function(x) + 0.1 * truth.std() * torch.randn(count, generator=generator, dtype=torch.float64)
-    process, oracle = fit_process(x, y), fit_process(x[:, :active], y)
-    used = process.covariance.depends
-    assert bool(used[:active].all())
-    assert int((~used).sum()) >= 3
-    other = torch.where(used, fresh, fresh.flip(0))
-    torch.testing.assert_close(process(other), process(fresh), rtol=0, atol=0)
-    errors = [float((found - truth).square().mean()) for found in (process(fresh), oracle(fresh[:, :active]))]
-    assert errors[0] < 1.3 * errors[1]
-
-
-@pytest.mark.parametrize("seed", [1, pytest.param(3, marks=pytest.mark.slow)])
-def test_a_weak_input_that_all_rows_show_stays_though_a_sample_of_them_may_not_show_it(seed):
-    generator = torch.Generator().manual_seed(seed)
-    x = 2 * torch.rand(1500, 2, generator=generator, dtype=torch.float64) - 1
-    y = torch.sin(2 * x[:, 0]) + 0.08 * x[:, 1] + 0.5 * torch.randn(1500, generator=generator, dtype=torch.float64)
-    assert fit_process(x, y, seed=seed).covariance.depends.tolist() == [True, True]
 
 
 def test_the_integral_over_the_hyperparameters_is_that_of_a_sample():
@@ -348,3 +307,14 @@ def test_a_search_goes_on_only_with_what_may_still_be_the_best(monkeypatch):
     ended.clear()
     process_search.estimate(x, y, torch.ones_like(y), None, math.inf)
     assert not ended  # more than that is known already
+
+
+@pytest.mark.parametrize(("family", "additive"), [*product(FAMILIES, (False, True))])
+def test_a_covariance_among_more_inputs_is_the_same_function_of_its_own(family, additive):
+    own, (x, _) = covariance(family, additive, 2), rows(20, 4)
+    used = torch.tensor([False, True, False, True])
+    found = own.among(used)
+    assert found.depends.tolist() == used.tolist()
+    torch.testing.assert_close(found(x, x), own(x[:, used], x[:, used]), rtol=1e-12, atol=0)
+    torch.testing.assert_close(found.variance(x), own.variance(x[:, used]), rtol=1e-12, atol=0)
+    assert bool(process_search._priors(found)(found.values)[1].isfinite().all())

@@ -70,6 +70,29 @@ def test_a_decision_has_the_number_of_the_step_before_it_and_notes_are_the_texts
     assert history.notes == ("lm", "10 pays", "stalled", "converged")
 
 
+def declining(errors, stage="grid 5") -> History:
+    """Steps of a stage with these held-out errors."""
+    return History([Step(n, stage, 5, 0.1, 0.1, error, 0.01) for n, error in enumerate(errors, start=1)])
+
+
+@given(st.floats(1e-3, 0.5), st.floats(1.0, 12.0))
+def test_a_steady_decline_creeps_towards_what_it_would_not_reach_in_fifty_steps(rate, decades):
+    history = declining([math.exp(-rate * n) for n in range(30)])
+    last, steps = history[-1].rmse_validation, decades * math.log(10) / rate
+    if abs(steps - 50) > 1e-6:  # a decade is more than the lead
+        assert history.creeps(last * 10**-decades) == (steps > 50)
+    assert not history.creeps(0.6 * last)
+    assert not history.creeps(0.0)
+    assert not declining(history.column("rmse_validation")[:19]).creeps(1e-300)
+    assert not History([*declining([1.0] * 30, "another"), *history.steps[:19]]).creeps(1e-300)
+
+
+def test_what_stands_or_rises_creeps_and_what_declines_ever_faster_does_not():
+    assert declining([1.0] * 20).creeps(0.4)
+    assert declining([1.0 + n for n in range(40)]).creeps(0.4)
+    assert not declining([1e-2 ** (1.1**n) for n in range(24)]).creeps(1e-30)
+
+
 def test_the_table_holds_each_decision_once_in_the_row_after_which_it_was_taken():
     assert example().frame()["decision"].tolist() == ["lm", "", "10 pays", "stalled; converged"]
     assert example().arrow()["decision"].to_pylist() == ["lm", "", "10 pays", "stalled; converged"]

@@ -19,17 +19,19 @@ def at_every_step(monkeypatch):
     monkeypatch.setattr(running, "CHECKPOINT_SECONDS", -1.0)
 
 
-@pytest.mark.parametrize("kills", [(7,), pytest.param((1, 4, 12, 17), marks=pytest.mark.slow)], ids=str)
+@pytest.mark.parametrize(
+    ("steps", "kills"), [(10, (7,)), pytest.param(20, (1, 4, 12, 17), marks=pytest.mark.slow)], ids=str
+)
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: type(r).__name__ + str(getattr(r, "batch", "")))
-def test_killed_at_any_step_and_resumed_it_ends_in_the_same_bits(tmp_path, recipe, kills):
-    whole = train(optimiser=recipe, steps=20)
+def test_killed_at_any_step_and_resumed_it_ends_in_the_same_bits(tmp_path, recipe, steps, kills):
+    whole = train(optimiser=recipe, steps=steps)
     for die_at in kills:
         path = tmp_path / f"{die_at}.checkpoint"
         try:
-            train(path, die_at=die_at, optimiser=recipe, steps=20)
+            train(path, die_at=die_at, optimiser=recipe, steps=steps)
         except Killed:
             assert path.exists() or die_at == 1
-        assert same(train(path, optimiser=recipe, steps=20), whole)
+        assert same(train(path, optimiser=recipe, steps=steps), whole)
 
 
 @pytest.mark.slow

@@ -147,9 +147,9 @@ def test_a_fit_from_a_checkpoint_goes_on_with_shapes(tmp_path):
     x, y = rows(120, 2)
     model = shaped([2, 3, 1], INCREASING)
     path = tmp_path / "fit.journal"
-    whole = fit(model, x, y, steps=40, progress=False)
-    fit(model, x, y, steps=40, progress=False, checkpoint=path)
-    again = fit(model, x, y, steps=40, progress=False, checkpoint=path)
+    whole = fit(model, x, y, steps=15, progress=False)
+    fit(model, x, y, steps=15, progress=False, checkpoint=path)
+    again = fit(model, x, y, steps=15, progress=False, checkpoint=path)
     assert torch.equal(whole.model(x), again.model(x))
     assert all(layer.shaping is not None for layer in again.model.kan_layers)
 

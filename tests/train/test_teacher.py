@@ -235,7 +235,7 @@ def test_a_refit_thatgoes_astray_at_one_row_counts_as_three_deviations(count, as
     assert _typical_size(torch.zeros(count, 2)).tolist() == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("seed", [1, 4, *(pytest.param(each, marks=pytest.mark.slow) for each in (0, 2, 3, 5))])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(each, marks=pytest.mark.slow) for each in (0, 2, 3, 4, 5))])
 def test_a_fit_of_rows_that_show_nothing_is_their_mean_or_hardly_worse(seed):
     rng = np.random.default_rng(seed)
     x, y, new = rng.uniform(-1, 1, (45, 4)), rng.normal(size=45), torch.from_numpy(rng.uniform(-1, 1, (2000, 4)))

@@ -70,6 +70,26 @@ def as_columns(values: Any, columns: int, what: str, names: Sequence[str], like:
     return columns_of(values, columns, what, names, like).detach()
 
 
+def paired_columns(
+    x: Any, y: Any, names: Sequence[str], outputs: Sequence[str], like: Tensor, *, called: tuple[str, str] = ("x", "y")
+) -> tuple[Tensor, Tensor]:
+    """Rows x `(N, inputs)` and y `(N, outputs)` of columns with these names, see `as_columns`: finite, and N at least 1.
+
+    Raises:
+        ShapeError: If the number of columns or dimensions is wrong, or x and y have other numbers of rows.
+        DataError: If the values are not numbers, or not finite, or there are no rows.
+    """
+    xs = as_columns(x, len(names), called[0], names, like)
+    ys = as_columns(y, len(outputs), called[1], outputs, like)
+    if len(xs) != len(ys):
+        raise ShapeError(f"{' and '.join(called)} need the same number of rows, got {len(xs)} and {len(ys)}.")
+    if len(xs) == 0:
+        raise DataError(f"there are no rows in {called[0]}; at least one is needed.")
+    check_finite(xs, called[0], names)
+    check_finite(ys, called[1], outputs)
+    return xs, ys
+
+
 def columns_of(values: Any, columns: int, what: str, names: Sequence[str], like: Tensor) -> Tensor:
     """`as_columns`, differentiable in a tensor of values."""
     try:

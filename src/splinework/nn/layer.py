@@ -180,13 +180,14 @@ class KANLayer(nn.Module):
         if rules is not None and self.basis.degree is not None:
             values = rules.project(values, self.cones())
             self.spline_weight.fill_(1.0)  # so that c has the shape to the last bit
-        weight = self.spline_weight * self.mask
-        usable = weight != 0
-        self.spline_weight.copy_(torch.where(usable, self.spline_weight, torch.ones_like(weight)))
-        weight = torch.where(self.mask != 0, self.spline_weight * self.mask, torch.ones_like(weight))
+        mask, weight = self.mask, self.spline_weight * self.mask
+        if not bool((weight != 0).all()):
+            self.spline_weight.masked_fill_(weight == 0, 1.0)
+            mask = mask.masked_fill(mask == 0, 1.0)
+            weight = torch.where(self.mask != 0, self.spline_weight * mask, torch.ones_like(weight))
         self.coefficients.copy_(values[:, :size] / weight[:, None, :])
         if self.base_weight is not None:
-            self.base_weight.copy_(values[:, size] / torch.where(self.mask != 0, self.mask, torch.ones_like(self.mask)))
+            self.base_weight.copy_(values[:, size] / mask)
 
     @property
     def shaping(self) -> Shaping | None:

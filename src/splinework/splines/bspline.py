@@ -162,7 +162,7 @@ def bspline_rows(x: Tensor, knots: Tensor, cells: Tensor, degree: int, derivativ
 
 
 @explained
-def derivative_jumps(knots: Tensor, degree: int) -> Tensor:
+def derivative_jumps(knots: Tensor, degree: int, cells: Tensor | None = None) -> Tensor:
     """Jumps of the k-th derivative of every B-spline at every inner knot, in units of the mean interval: `(G - 1, I, M)`.
 
     On even knots they are the (k+1)-th differences of the coefficients (Eilers & Marx 1996).
@@ -170,6 +170,7 @@ def derivative_jumps(knots: Tensor, degree: int) -> Tensor:
     Args:
         knots: Shape `(I, K)`.
         degree: Degree k.
+        cells: `cell_polynomials(knots, degree)`, where they are known.
 
     Returns:
         Shape `(G - 1, I, M)`.
@@ -182,6 +183,6 @@ def derivative_jumps(knots: Tensor, degree: int) -> Tensor:
     """
     points = grid_points(knots, degree)
     middles = ((points[:, 1:] + points[:, :-1]) / 2).T
-    pieces = bspline_rows(middles, knots, cell_polynomials(knots, degree), degree, degree)
+    pieces = bspline_rows(middles, knots, cell_polynomials(knots, degree) if cells is None else cells, degree, degree)
     mean = (points[:, -1] - points[:, 0]) / (points.shape[1] - 1)
     return torch.diff(pieces, dim=0) * (mean**degree)[:, None]

@@ -49,6 +49,11 @@ class CrossValidatedCurves:
     held: Tensor
     base: Tensor
 
+    def loss(self, y: Tensor, weights: Tensor) -> float:
+        """The mean loss of the held rows, of all targets `(n, q)` and weights `(n,)`."""
+        own = weights[self.held]
+        return float(own @ self.whole.task.loss(self.base, y[self.held]) / own.sum())
+
 
 def cross_validate(curves: FittedCurves, fold: Tensor, members: int, *, anew: bool) -> CrossValidatedCurves:
     """The additive part without each of the first `members` folds.

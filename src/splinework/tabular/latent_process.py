@@ -22,7 +22,7 @@ from splinework.interpret.edit.side_by_side import mean_network
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation
 from splinework.tabular.ensemble_size import MIN_MANY_ROWS
-from splinework.tabular.smooth import MAX_COVARIATES, MAX_ROWS, SmoothEstimate, close_idle_inputs, network_for
+from splinework.tabular.smooth import MAX_ROWS, SmoothEstimate, network_for, of_inputs
 from splinework.tabular.stacking import CHOSEN_Z, Stacking, stack
 from splinework.tabular.tasks import Classification, Task
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
@@ -36,8 +36,9 @@ from splinework.train.process_search import CHANCE_GAIN
 from splinework.train.process_teacher import ProcessTeacher, learned_curve
 from splinework.train.teacher import MIN_ROWS
 
-MAX_OUTPUTS = 6
-"""Most outputs, each of which has a process of its own."""
+MAX_COVARIATES, MAX_OUTPUTS = 20, 6
+"""Most covariates, and outputs, each of which has a process of its own, searched for three times. With 64 covariates
+breast_cancer has a log loss of 0.0822 in five folds instead of 0.0767."""
 MIN_SLOPE = 1e-4
 """Least derivative of a mean by its output, relative to 1: a row beyond says nothing of the output."""
 N_SEARCHES, MAX_TURNS = 3, 10
@@ -162,8 +163,8 @@ def latent_network(
         used = teacher.depends
         if share < 1:
             used = used | curves.kan_layers[0].edge_coefficients().flatten(1).any(1)
-        close_idle_inputs(objective.model, used)
-        model, _ = replace(estimate, teacher=teacher).network(seed, max_iter, log)
+        estimate = replace(estimate, objective=of_inputs(objective, used, seed), teacher=teacher)
+        model, _ = estimate.network(seed, max_iter, log)
     else:
         model = objective.model
         put_curves(model, learned_curve(model, objective.u, teacher), objective.u)

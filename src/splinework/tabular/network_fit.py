@@ -96,9 +96,10 @@ class NetworkFit:
         plain = additive_network(layer, table, alone.whole.bias, self.scaling, self.names), alone.base
         if classes:
             curves, parts, layer = with_more_terms(curves, parts, layer, *rows)
-        design = curves.design
+        design, chosen = curves.design, 0.0
         if self.screening is None:
-            parts = without_idle_curves(parts, design, *judges, columns)
+            fewer = without_idle_curves(parts, design, *judges, columns)
+            chosen, parts = parts.loss(*judges[:2]) - fewer.loss(*judges[:2]), fewer
         job = replace(job, task=parts.whole.task)
         lost = None if self.signs is None else given_up(parts.parts, design, self.signs)
         kept = None if self.screening is None else self.screening.kept
@@ -108,7 +109,7 @@ class NetworkFit:
         merged = job._merged(curves, parts, layer, ensemble, found, log)
         nothing = curves_of(curves, self.fold, len(parts.parts), ())
         others = *plain, network_of(merged.model), found.needed | in_terms(parts.whole, design), nothing.base
-        smooth = job._smooth(parts.held, found.mixture, others, log)
+        smooth = job._smooth(parts.held, found.mixture, others, chosen, log)
         best = smooth or merged
         if classes:
             outputs = found.mixture.outputs
@@ -246,13 +247,19 @@ class NetworkFit:
         return replace(self.scaling, y_shift=moved), moved + self.scaling.y_scale * unseen
 
     def _smooth(
-        self, held: Tensor, mixture: Stacking, others: tuple[KAN, Tensor, KAN, Tensor, Tensor], log: TrainingLog
+        self,
+        held: Tensor,
+        mixture: Stacking,
+        others: tuple[KAN, Tensor, KAN, Tensor, Tensor],
+        chosen: float,
+        log: TrainingLog,
     ) -> TrainedNetwork | None:
         """The network of a smooth estimate, where that predicts held-out rows better than curves and ensemble do.
 
         Splines on the grids that the rows ask for are preferred, as the simpler model, unless these are better by more than a
         standard error. Under other likelihoods a process is blended with others: the network of curves, of which there are
-        outputs for the held rows, and that of curves and ensemble, which needs some inputs.
+        outputs for the held rows, and that of curves and ensemble, which needs some inputs. What held-out rows have gained where
+        they have `chosen` the curves that stay is not counted: of many columns it is a good part of the loss.
         """
         if self.screening is not None or self.signs is not None or not self.settings.is_auto():
             return None  # its left-out predictions would be those of inputs that the left-out rows helped to choose
@@ -261,7 +268,7 @@ class NetworkFit:
             return latent_network(rows, self.scaling, held, mixture, others, *more)
         weights, variance = self.weights[held], float(self.scaling.y_scale.square().mean())
         rivals: list[tuple[float, Tensor, SmoothEstimate]] = []
-        loss, best, noise = mixture.expected_loss, None, math.inf
+        loss, best, noise = mixture.expected_loss + max(chosen, 0.0), None, math.inf
         how: dict[str, Any] = {"seed": self.seed, "names": self.names, "covariances": self.covariances}
         for found in smooth_estimates(self.raw_x, self.raw_y, self.weights, **how):
             unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale

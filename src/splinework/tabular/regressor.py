@@ -37,7 +37,7 @@ class KANRegressor(RegressorMixin, KANEstimator):
 
     The model is a generalised additive model, one penalised spline per covariate, with smoothness by restricted maximum
     likelihood, plus a cross-validated ensemble for the interactions, where these lower the held-out loss significantly; both are
-    merged into one network. Where a Gaussian process predicts held-out rows better (20 to 10,000 rows, up to 20 inputs), or one
+    merged into one network. Where a Gaussian process predicts held-out rows better (8 to 10,000 rows, up to 64 inputs), or one
     spline where there is one covariate, a network that has learned it is the model instead. Of about as many columns as rows most
     are screened out first, with a `FitWarning`. `predict` gives prediction intervals too, from the errors on rows that the fit
     held out.

@@ -21,7 +21,7 @@ from splinework.splines.bases import DEFAULT_BASE
 from splinework.tabular.ensemble import ProgressCallback
 from splinework.train.additive import SumOfCurves, is_estimable, judged_fit
 from splinework.train.additive_network import put_curves, take_curves
-from splinework.train.between_rows import N_COMPARED_POINTS, new_points
+from splinework.train.between_rows import N_COMPARED_POINTS, is_significant, new_points
 from splinework.train.callbacks import Step, StopTraining
 from splinework.train.covariance import Covariance
 from splinework.train.curve import MIN_ROWS as MIN_CURVE_ROWS
@@ -35,7 +35,7 @@ from splinework.train.process_teacher import ProcessTeacher, estimated_curve
 from splinework.train.run import TrainingRun
 from splinework.train.teacher import MIN_ROWS, teach
 
-MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 10_000, 20, 4
+MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 10_000, 64, 4
 """Sizes up to which the rival is fitted."""
 MAX_CURVE_ROWS = 100_000
 """Rows up to which curves may be the rival; beyond `MAX_ROWS` a process knows too few of them."""
@@ -128,7 +128,7 @@ def smooth_estimates(
     model = network_for(inputs, outputs, seed, names)
     set_units(model, x, y, always=True)
     objective = DataObjective(model, u=model.input_scaling(x), t=model.output_scaling(y), weights=weights, seed=seed)
-    rows = Samples(objective.u, objective.t, objective.weights)
+    rows = objective.samples
 
     def unseen(left_out: Tensor) -> Tensor:
         return model.output_scaling.inverse(rows.t - left_out)
@@ -146,10 +146,24 @@ def smooth_estimates(
         own = objective.on(_in_same_units(model, [inputs, outputs], seed))
         found.append(SmoothEstimate(unseen(curves.left_out), own, None, curves))
     if teacher is not None:
+        if teacher.curves is not None and not bool(teacher.depends.all()):
+            alone = replace(teacher, curves=None, share=1.0)  # of fewer inputs: the simpler one
+            if not is_significant((alone.left_out.square() - teacher.left_out.square()).mean(1)):
+                teacher = alone
         if teacher.curves is None:
-            close_idle_inputs(model, teacher.depends)
+            objective = of_inputs(objective, teacher.depends, seed)
         found.append(SmoothEstimate(unseen(teacher.left_out), objective, teacher))
     return found
+
+
+def of_inputs(objective: DataObjective, used: Tensor, seed: int) -> DataObjective:
+    """The same for a network of random values with edges from some inputs `(inputs,)` only, and hidden nodes as for so few."""
+    inputs, hidden, outputs = objective.model.config.shape
+    model = _in_same_units(
+        objective.model, [inputs, max(hidden, _hidden_nodes(int(used.sum()), outputs)), outputs], seed
+    )
+    close_idle_inputs(model, used)
+    return objective.on(model)
 
 
 @torch.no_grad()
@@ -217,9 +231,14 @@ def _in_same_units(own: KAN, shape: list[int], seed: int) -> KAN:
 
 def network_for(inputs: int, outputs: int, seed: int, names: Sequence[str] | None, base: str = DEFAULT_BASE) -> KAN:
     """A network with random values: one layer for one covariate, else one with hidden nodes."""
+    shape = [1, outputs] if inputs == 1 else [inputs, _hidden_nodes(inputs, outputs), outputs]
+    return _random_network(shape, seed, names, base)
+
+
+def _hidden_nodes(inputs: int, outputs: int) -> int:
+    """Two hidden nodes for each input and one, within what steps can teach in seconds."""
     per_node = (inputs + outputs) * (GRID + DEGREE + 1) + 1
-    hidden = max(2, min(2 * inputs + 1, MAX_HIDDEN, MAX_PARAMETERS // per_node))
-    return _random_network([1, outputs] if inputs == 1 else [inputs, hidden, outputs], seed, names, base)
+    return max(2, min(2 * inputs + 1, MAX_HIDDEN, MAX_PARAMETERS // per_node))
 
 
 def _random_network(shape: list[int], seed: int, names: Sequence[str] | None, base: str) -> KAN:

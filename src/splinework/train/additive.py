@@ -164,8 +164,7 @@ def additive_fit(model: KAN, rows: Samples, max_columns: int = MAX_COLUMNS) -> S
     Returns:
         The curves of the least criterion.
     """
-    u, t = rows.u, rows.t
-    weights = u.new_ones(len(u)) if rows.weights is None else rows.weights
+    u, t, weights = rows.u, rows.t, rows.all_weights
     some = slice(None, None, math.ceil(len(u) / MAX_SELECTION_ROWS))
     layer, few = model.kan_layers[0], (u[some], t[some], weights[some])
     best: tuple[float, BSpline, Tensor] | None = None
@@ -204,15 +203,14 @@ def additive_refit(model: KAN, rows: Samples, curves: SumOfCurves) -> SumOfCurve
         rows: The rows in network units, of inputs that vary.
         curves: The fit to all rows.
     """
-    weights = rows.u.new_ones(len(rows.u)) if rows.weights is None else rows.weights
+    weights = rows.all_weights
     design = CurveCoordinates.on(model.kan_layers[0], curves.design.basis, rows.u, weights)
     return _on(model, rows, design, _criterion(design, rows.u, rows.t, weights, curves.strengths)[1])
 
 
 def _on(model: KAN, rows: Samples, design: CurveCoordinates, start: Tensor) -> SumOfCurves:
     """The curves in these coordinates, their strengths the fixed point from given ones `(2, d, q)` on."""
-    u, t = rows.u, rows.t
-    weights = u.new_ones(len(u)) if rows.weights is None else rows.weights
+    u, t, weights = rows.u, rows.t, rows.all_weights
     equations = _equations(design.width, design.blocks(u), t, weights)
     found = [_solve(design, each, strengths) for each, strengths in zip(equations, start.unbind(2), strict=True)]
     noise = tuple(float(each.noise().sqrt()) for each in found)

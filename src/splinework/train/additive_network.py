@@ -71,7 +71,7 @@ def estimated_curves(objective: DataObjective, known: SumOfCurves | None = None)
     """The curves of several inputs, on splines like those `known`; None where the network, or the rows, do not allow them."""
     if not (may_hold_curves(objective.model) and is_estimable(objective)):
         return None
-    return judged_fit(objective.model, rows_of(objective), known)
+    return judged_fit(objective.model, objective.samples, known)
 
 
 def leaves_nothing(curves: CurveEstimate, objective: DataObjective) -> bool:
@@ -86,7 +86,7 @@ def better_process(
 
     Held-out rows have an `error` under the curves without penalties, where these pay.
     """
-    process = ProcessTeacher.of(rows_of(objective), seed, curves, begun)
+    process = ProcessTeacher.of(objective.samples, seed, curves, begun)
     is_better = float(process.left_out.square().mean()) < MAX_CLEAN_RATIO * error**2
     return process if is_better and is_ahead(process, curves, objective) else None
 
@@ -157,7 +157,7 @@ def take_constant(run: TrainingRun, objective: DataObjective) -> None:
         assert layer.bias is not None
         layer.mask.zero_()
         layer.bias.zero_()
-    weights = torch.ones_like(objective.u[:, 0]) if objective.weights is None else objective.weights
+    weights = objective.samples.all_weights
     assert layer.bias is not None
     layer.bias[: model.outputs] = weights @ objective.t / weights.sum()
     fitted = replace(objective, model=model, penalties=())
@@ -171,7 +171,7 @@ def shows_nothing(left_out: Tensor, objective: DataObjective) -> bool:
 
     Its error is that of other rows than those that have chosen `N_CHOICES` numbers for it (Akaike 1969).
     """
-    weights = torch.ones_like(objective.u[:, 0]) if objective.weights is None else objective.weights
+    weights = objective.samples.all_weights
     share = weights / weights.sum()
     alone = (objective.t - share @ objective.t) / (1 - share)[:, None]
     allowance = (objective.count + N_CHOICES) / max(objective.count - N_CHOICES, 1)
@@ -191,15 +191,10 @@ def _reaching(layer: KANLayer, sums: Tensor) -> Tensor:
 def fit_linear(run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int) -> None:
     """Fits a network `[d, q]` to rows, of which none need be held out; the result is the best state of the run."""
     if objective.model.inputs > 1:
-        return take_curves(run, objective, plan, additive_fit(objective.model, rows_of(objective)))
-    curve, left_out, found = estimated_curve(objective.model, rows_of(objective), seed)
-    _take(run, objective, curve, _equivalent_strengths(curve, rows_of(objective), left_out))
+        return take_curves(run, objective, plan, additive_fit(objective.model, objective.samples))
+    curve, left_out, found = estimated_curve(objective.model, objective.samples, seed)
+    _take(run, objective, curve, _equivalent_strengths(curve, objective.samples, left_out))
     run.history.decide("grid", found)
-
-
-def rows_of(objective: DataObjective) -> Samples:
-    """The rows of an objective."""
-    return Samples(objective.u, objective.t, objective.weights)
 
 
 @torch.no_grad()
@@ -223,7 +218,7 @@ def take_curves(
     )
     # Without penalties rows must be more than coefficients.
     put_curves(
-        model, additive_fit(model, rows_of(objective), int(objective.count / MIN_VALUES_PER_PARAMETER)), objective.u
+        model, additive_fit(model, objective.samples, int(objective.count / MIN_VALUES_PER_PARAMETER)), objective.u
     )
     plain: Objective = replace(fitted, model=model, penalties=())
     run.judge_anew(plain, run.held_out)
@@ -290,7 +285,7 @@ def _equivalent_strengths(curve: CurveEstimate, rows: Samples, left_out: Tensor)
     kept = size > 1e-12 * size[-1]
     axes = axes[:, kept] / size[kept].sqrt()
     share = torch.linalg.eigvalsh(axes.T @ seen @ axes).clamp(0, 1)
-    counted = torch.ones_like(rows.u[:, :1]) if rows.weights is None else (rows.weights > 0)[:, None].to(rows.t)
+    counted = (rows.all_weights > 0)[:, None].to(rows.t)
     errors, unseen = counted * (rows.t - curve(rows.u)), counted * left_out
     free = ((errors * unseen).sum(0) / unseen.square().sum(0).clamp_min(1e-300)).clamp(0, 1)
     strengths = torch.logspace(-20, 10, N_STRENGTHS, dtype=share.dtype, device=share.device)

@@ -86,6 +86,15 @@ class Covariance:
         values[2 + d + i : 2 + 3 * d : d] = -math.inf
         return replace(self, values=values)
 
+    def among(self, used: Tensor) -> Covariance:
+        """The same function of more inputs, of which its own are those that are `used (inputs,)`."""
+        parts = [self.values[:2]]
+        for own, idle in zip(
+            self.values[2:].split(self.inputs), (math.inf, -math.inf, -math.inf, math.inf), strict=False
+        ):
+            parts.append(own.new_full(used.shape, idle).masked_scatter(used, own))
+        return replace(self, values=torch.cat(parts), inputs=len(used))
+
     def with_noise(self, variance: float | None) -> Covariance:
         """The same with a noise that is given; itself where there is none."""
         if variance is None:

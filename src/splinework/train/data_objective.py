@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
+from splinework.train.data_split import Samples
 from splinework.train.gradient import error_in_one_call
 from splinework.train.jacobian import Linearisation, ParameterVector
 from splinework.train.losses import Loss, Squared, best_constant
@@ -45,6 +46,11 @@ class DataObjective(Objective):
         return self.u.shape[0]
 
     @property
+    def samples(self) -> Samples:
+        """The rows."""
+        return Samples(self.u, self.t, self.weights)
+
+    @property
     def n_blocks(self) -> int:
         """Blocks that sums over all rows are made of; 1 where they are few."""
         if self.count < MIN_BLOCKED_ROWS:
@@ -59,14 +65,8 @@ class DataObjective(Objective):
         for index in range(first, last):
             start, end = count * index // of, count * (index + 1) // of
             u, t, w = self._rows(slice(start, end))
-            part = DataObjective(
-                self.model,
-                u=u,
-                t=t,
-                criterion=self.criterion,
-                weights=w,
-                preconditioned=max(self.preconditioned // of, 1),
-            )
+            how, preconditioned = self.criterion, max(self.preconditioned // of, 1)
+            part = DataObjective(self.model, u=u, t=t, criterion=how, weights=w, preconditioned=preconditioned)
             yield index, (end - start) / count, part
 
     def subsample(self) -> "DataObjective":
@@ -84,8 +84,8 @@ class DataObjective(Objective):
 
     def with_points(self, u: Tensor, t: Tensor, weights: Tensor) -> "DataObjective":
         """The same with weighed points beside the rows, which have a mean weight of 1."""
-        before = torch.ones_like(self.u[:, 0]) if self.weights is None else self.weights
-        return replace(self, u=torch.cat([self.u, u]), t=torch.cat([self.t, t]), weights=torch.cat([before, weights]))
+        both = torch.cat([self.samples.all_weights, weights])
+        return replace(self, u=torch.cat([self.u, u]), t=torch.cat([self.t, t]), weights=both)
 
     @property
     def _unit(self) -> Tensor:
@@ -220,7 +220,7 @@ class DataObjective(Objective):
             return math.sqrt(loss) * float(self._unit[0])
         if self.n_blocks > 1:
             return math.sqrt(float(row_total(self, "value", True)[0][1]))
-        return self._error(self._seen(self.model.unit_forward(self.u)))
+        return self.error(self._seen(self.model.unit_forward(self.u)))
 
     @torch.no_grad()
     def rmse_of(self, model: KAN) -> float:
@@ -228,9 +228,10 @@ class DataObjective(Objective):
         if dtype == self.u.dtype:
             return self.rmse()
         raw = model(self.model.input_scaling.inverse(self.u).to(dtype)).to(self.u.dtype)
-        return self._error(self.model.output_scaling(raw) if self.criterion.regression else raw)
+        return self.error(self.model.output_scaling(raw) if self.criterion.regression else raw)
 
-    def _error(self, seen: Tensor) -> float:
+    def error(self, seen: Tensor) -> float:
+        """`rmse` of outputs `(N, outputs)` as the criterion sees them."""
         response = self.criterion.response(seen)
         if response.shape != self.t.shape:
             return math.nan

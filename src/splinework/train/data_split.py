@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.nn.arrays import as_columns, check_finite, check_magnitudes, width_of
+from splinework.nn.arrays import as_columns, check_finite, check_magnitudes, paired_columns, width_of
 from splinework.nn.network import KAN
 from splinework.train.covariance import Covariance
 from splinework.train.losses import Loss, make_loss
@@ -26,6 +26,11 @@ class Samples:
     u: Tensor
     t: Tensor
     weights: Tensor | None
+
+    @property
+    def all_weights(self) -> Tensor:
+        """The weights, ones where none are given."""
+        return self.u.new_ones(len(self.u)) if self.weights is None else self.weights
 
     def rows(self, which: Tensor) -> "Samples":
         """A subset of the rows, with weights rescaled to mean 1."""
@@ -124,19 +129,12 @@ def held_out_share(validation: Any, rows: int) -> float:
 
 
 def _pair(model: KAN, criterion: Loss, x: Any, y: Any, x_name: str, y_name: str) -> tuple[Tensor, Tensor]:
-    like, config = next(model.parameters()), model.config
-    xs = as_columns(x, model.inputs, x_name, config.input_names, like)
+    config = model.config
     columns = criterion.columns(model.outputs) or (width_of(y),)
     # A loss may take several widths; the first is the usual one, and what an error names.
     wanted = next((c for c in columns if c == width_of(y)), columns[0])
     names = config.output_names if wanted == model.outputs else tuple(f"y{n + 1}" for n in range(wanted))
-    ys = as_columns(y, wanted, y_name, names, like)
-    if len(xs) != len(ys):
-        raise ShapeError(f"{x_name} and {y_name} need the same number of rows, got {len(xs)} and {len(ys)}.")
-    if len(xs) == 0:
-        raise DataError(f"there are no rows in {x_name}; at least one is needed.")
-    check_finite(xs, x_name, config.input_names)
-    check_finite(ys, y_name, names)
+    xs, ys = paired_columns(x, y, config.input_names, names, next(model.parameters()), called=(x_name, y_name))
     for values, what, known in ((xs, x_name, config.input_names), (ys, y_name, names)):
         check_magnitudes(values.cpu().double().numpy(), what, known)
     return xs, ys

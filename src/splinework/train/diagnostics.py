@@ -60,6 +60,8 @@ def diagnose(
     judged: KAN | None = None,
     penalties: Sequence[Penalty] = (),
     squared: bool = True,
+    sampled: bool = False,
+    taught: bool = False,
 ) -> list[Finding]:
     """Everything found about a fit, at most one finding per kind; an ordinary good fit has none.
 
@@ -73,16 +75,18 @@ def diagnose(
         judged: The state that had not seen the held-out rows, where a last polish has put them in; None is the model.
         penalties: Those of the fit.
         squared: Whether the loss is the squared error; else errors are not compared.
+        sampled: Whether the rows are a sample of those that the fit learned from: it says nothing about there being too few.
+        taught: Whether a smooth estimate taught the network: rows need not determine its numbers, and may be met exactly.
     """
     judge = model if judged is None else judged
     everything = u if held_out is None else torch.cat([u, held_out[0]])
     numbers = len(everything if judged is not None else u) * model.outputs
     found = [
-        few_numbers(model, numbers, penalties),
-        empty_cells(model, everything, penalties),
+        None if sampled or taught else few_numbers(model, numbers, penalties),
+        None if sampled or taught else empty_cells(model, everything, penalties),
         convergence(steps, judge, held_out or (u, t), cut_short=cut_short, squared=squared),
         outside_grid(model, everything),
-        overfitting(judge, (u, t), held_out) if squared and held_out is not None else None,
+        overfitting(judge, (u, t), held_out) if squared and held_out is not None and not taught else None,
     ]
     return [finding for finding in found if finding is not None]
 

@@ -153,7 +153,7 @@ class _Surroundings:
             misfit = min(misfit, math.sqrt(self.student.on(model).loss_value()))
             return judge, MAX_RATIO * misfit, float(weights.mean())
         count = len(points) + self.inner.count
-        own = torch.ones_like(self.inner.u[:, 0]) if self.inner.weights is None else self.inner.weights
+        own = self.inner.samples.all_weights
         shares = torch.cat([weights * (count / len(points)), own * (count / len(own))])  # the sum of both means
         u, t = torch.cat([points, self.inner.u]), torch.cat([means, self.inner.t])
         return (

@@ -23,13 +23,13 @@ from splinework.train.diagnostics import Finding, diagnose
 from splinework.train.history import History
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.losses import Loss, Squared
-from splinework.train.objective import Objective
 from splinework.train.options import FitKeywords, TrainingOptions, is_shared, options_of, with_options
 from splinework.train.penalties import Penalty
 from splinework.train.plan import TrainingPlan, make_plan
 from splinework.train.residual import Residual
 from splinework.train.residual_terms import as_list, check_term, term_of
 from splinework.train.run import TrainingRun
+from splinework.train.smoothing import is_oversized
 from splinework.train.sources import Source
 from splinework.train.stages import extend_margins, polish, polish_strays, run_stages
 from splinework.train.stream import take_stream
@@ -174,7 +174,12 @@ def prepared(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[Data
     rows, objective = prepare(work, x, y, options)
     if len(options.residuals):
         return rows, _with_residuals(objective, options.residuals)
-    if isinstance(objective, DataObjective) and is_knowable(objective, _plan(objective, options), options):
+    if isinstance(objective, DataObjective) and is_oversized(objective):
+        from splinework.train.subnetwork import within_reach  # loaded where there is one
+
+        objective, rows = within_reach(objective, rows, options)
+    plan = make_plan(objective, options, smooth=options.smooths)
+    if isinstance(objective, DataObjective) and is_knowable(objective, plan, options):
         from splinework.train.input_transform import on_even_scales  # loaded where scales may change
 
         rows = on_even_scales(objective, rows, options)
@@ -182,22 +187,23 @@ def prepared(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[Data
     return rows, objective
 
 
-def _plan(objective: Objective, options: TrainingOptions) -> TrainingPlan:
-    return make_plan(objective, options, smooth=options.smooths)
-
-
 def conduct(
     model: KAN, x: Any, rows: DataSplit, objective: DataObjective | StreamObjective, chosen: TrainingOptions
 ) -> Outcome:
     """The fit itself, from the plan to the model that is handed back."""
-    plan = _plan(objective, chosen)
+    plan = make_plan(objective, chosen, smooth=chosen.smooths)
     held_out = None if rows.held_out is None else objective_of(objective.model, rows.held_out, rows.criterion, ())
     run = TrainingRun.of(chosen, held_out, torch.Generator().manual_seed(chosen.seed))
     if chosen.checkpoint is not None:
         run.journal = open_journal(Path(chosen.checkpoint), _fingerprint(objective, rows, plan, chosen))
     counts = f"{objective.count} rows to fit, {rows.held_out_count} held out"
     run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {counts}")
-    if model.inputs > objective.count + rows.held_out_count:
+    if objective.model.active_edges() < model.active_edges():
+        part = f"{objective.model.active_edges()} of {model.active_edges()} edges"
+        run.history.decide(
+            "network", f"{part}, of {len(objective.model.active_inputs())} inputs: rows are few for more"
+        )
+    elif model.inputs > objective.count + rows.held_out_count:
         run.warn(
             f"{model.inputs} inputs for {objective.count + rows.held_out_count} rows: that many edges fit any target, and "
             "nothing here leaves inputs out; splinework.tabular.KANRegressor and KANClassifier screen columns, or give fit "
@@ -209,7 +215,7 @@ def conduct(
     for finding in _findings(run, rows, judge, objective, taught=taught):
         run.warn(finding.text)
     penalties, polished, network = run.best_penalties, final is not objective, None
-    judge = run.best if judge is None else judge
+    judge = judge or run.best
     if isinstance(final, DataObjective) and type(final.model.input_scaling) is not Scaling:
         from splinework.train.input_transform import leave_even_scales  # loaded where scales have changed
 
@@ -297,7 +303,7 @@ def _findings(
 ) -> list[Finding]:
     """Warnings about the fit."""
     assert run.best is not None
-    found = diagnose(
+    return diagnose(
         run.best,
         rows.used.u,
         rows.used.t,
@@ -307,13 +313,9 @@ def _findings(
         judged=judge,
         penalties=run.best_penalties,
         squared=isinstance(rows.criterion, Squared),
+        sampled=objective.count > len(rows.used.u),
+        taught=taught,
     )
-    harmless: tuple[str, ...] = ()
-    if objective.count > len(rows.used.u):  # a sample of a stream says nothing about there being too few rows
-        harmless = ("parameters", "cells")
-    if taught:  # by a smooth estimate: rows need not determine the numbers, and may be met exactly
-        harmless = ("parameters", "cells", "validation")
-    return [finding for finding in found if finding.kind not in harmless]
 
 
 def prepare(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[DataSplit, DataObjective | StreamObjective]:
@@ -336,10 +338,8 @@ def prepare(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[DataS
         rows, stream, extremes = take_stream(model, x, options)
         return rows, StreamObjective(model, options.fixed_penalties, stream=stream, sample=rows.used, extremes=extremes)
     if y is None:
-        raise ConfigError(
-            "y is missing: write fit(model, x, y), or fit(model, source) with a source of both, such as "
-            'splinework.train.sources.parquet("rows.parquet", target="y").'
-        )
+        way = 'such as splinework.train.sources.parquet("rows.parquet", target="y")'
+        raise ConfigError(f"y is missing: write fit(model, x, y), or fit(model, source) with a source of both, {way}.")
     rows = take_rows(model, x, y, options)
     return rows, replace(objective_of(model, rows.used, rows.criterion, options.fixed_penalties), seed=options.seed)
 

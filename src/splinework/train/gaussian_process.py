@@ -208,9 +208,9 @@ def _fitted(
             covariance, evidence = anew, larger
             found = conditioned(covariance)
     searched = begun is None or changed or fresh
-    if selects and searched and covariance.rows == len(more) and len(z) <= MAX_EXACT_ROWS:
-        rows = RowPairs.of(z[more]), t[more], inverse[more]
-        fewer, density = without_idle_inputs(covariance, evidence, *rows, LAST_ITERATIONS)
+    if selects and searched and covariance.rows == len(more):
+        seen = z[more], t[more], inverse[more]
+        fewer, density = without_idle_inputs(covariance, evidence, *seen, LAST_ITERATIONS, begins=begun is None)
         if fewer is not covariance:
             rival = conditioned(fewer)
             # A sample of the rows may not show what all of them do.

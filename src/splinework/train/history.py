@@ -6,6 +6,7 @@ import struct
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, field, fields, replace
+from itertools import takewhile
 from typing import Any, final
 
 from splinework.errors import ConfigError
@@ -13,6 +14,9 @@ from splinework.train.callbacks import Step
 
 FORMAT = 1
 """Format version of `History.to_dict` and of the Arrow table's metadata."""
+PACE_STEPS, MAX_STEPS_BEHIND, MIN_LEAD = 10, 50, 2.0
+"""Steps over which the rate of a stage is measured, after as many others; steps to a goal from which on it takes too long, where
+the error is this many times the goal: held-out rows are few, and another model may be ahead by chance."""
 METADATA_KEY = b"splinework.history"
 """Key of the metadata of an Arrow table: JSON with `format` and `decisions`, each `[step, kind, text]`."""
 
@@ -72,6 +76,20 @@ class History:
     def decide(self, kind: str, text: str) -> None:
         """Records a decision taken after the last step so far; for `kind` see `Decision`."""
         self.decisions.append(Decision(self.steps[-1].number if self.steps else 0, kind, text))
+
+    def creeps(self, goal: float) -> bool:
+        """Whether the last stage, at its present rate, would take too long to bring the held-out error down to this goal.
+
+        No stage creeps towards 0, which is none.
+        """
+        stage = self.steps[-1].stage if self.steps else ""
+        errors = [step.rmse_validation for step in takewhile(lambda step: step.stage == stage, reversed(self.steps))]
+        if not goal or len(errors) < 2 * PACE_STEPS:
+            return False
+        best, before = min(errors), min(errors[PACE_STEPS:])
+        return best > MIN_LEAD * goal and math.log(best / goal) * PACE_STEPS > MAX_STEPS_BEHIND * math.log(
+            before / best
+        )
 
     def column(self, name: str) -> list[Any]:
         """One field of every step, such as `rmse_train`."""

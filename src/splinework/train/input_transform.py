@@ -209,7 +209,7 @@ def on_even_scales(objective: DataObjective, rows: DataSplit, options: TrainingO
     if not _may_change_scales(objective, options):
         return rows
     transform, known = even_scales(rows.used, options.seed)
-    rows = replace(rows, covariances=known)
+    rows = replace(rows, covariances=known or rows.covariances)
     if transform is None:
         return rows
     units, model.input_scaling = model.input_scaling, EvenScaling(model.input_scaling, transform)

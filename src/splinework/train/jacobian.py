@@ -68,11 +68,11 @@ class ParameterVector:
         """The vector, `(P,)`."""
         parts = []
         for layer, (i, j) in zip(model.kan_layers, self.edges, strict=True):
-            parts.append(layer.edge_coefficients()[i, :, j].flatten())
+            parts.append(_by_edge(layer.edge_coefficients(), i, j))
             if layer.bias is not None:
                 parts.append(layer.bias)
-        own = [layer.functions for layer in model.kan_layers if layer.functions is not None]
-        parts += [functions.read().to(parts[0]) for functions in own if self.functions]
+        own = (layer.functions for layer in model.kan_layers if self.functions)
+        parts += [functions.read().to(parts[0]) for functions in own if functions is not None]
         return torch.cat(parts).detach()
 
     @torch.no_grad()
@@ -105,10 +105,15 @@ class ParameterVector:
         """The inverse of `unpack`, for the living edges, with the numbers of functions behind; zeros where none are given."""
         flat = []
         for (values, bias), (i, j) in zip(parts, self.edges, strict=True):
-            flat.append(values[i, :, j].flatten())
+            flat.append(_by_edge(values, i, j))
             if bias is not None:
                 flat.append(bias)
         return torch.cat([*flat, *(functions or [flat[0].new_zeros(sum(self.functions))])])
+
+
+def _by_edge(values: Tensor, i: Tensor, j: Tensor) -> Tensor:
+    """The coefficients `(I, size, J)`, edge after edge, which come in order."""
+    return (values.transpose(1, 2) if len(i) == values[:, 0].numel() else values[i, :, j]).flatten()
 
 
 def edge_blocks(own: slice, blocks: Tensor) -> Iterator[tuple[slice, Tensor]]:
@@ -158,9 +163,8 @@ class Linearisation:
     def to_sums(self) -> list[Tensor]:
         """Sensitivity of every output to every layer's sums, `(N, outputs, fan_in)` each."""
         if self._to_sums is None:
-            count, width = self.outputs.shape
-            eye = torch.eye(width, dtype=self.outputs.dtype, device=self.outputs.device)
-            self._to_sums = self._pull(eye.expand(count, -1, -1))
+            eye = torch.eye(self.outputs.shape[1], dtype=self.outputs.dtype, device=self.outputs.device)
+            self._to_sums = self._pull(eye.expand(len(self.outputs), -1, -1))
         return self._to_sums
 
     @torch.no_grad()
@@ -216,10 +220,7 @@ class Linearisation:
     def weighed(self, root: Tensor) -> "Linearisation":
         """The same with `R J` for J, where R is given by its diagonals `(N, outputs)` or as `(N, outputs, outputs)`."""
         other = copy.copy(self)
-        if root.dim() == 2:
-            other._to_sums = [root[..., None] * each for each in self.to_sums]
-        else:
-            other._to_sums = [root @ each for each in self.to_sums]
+        other._to_sums = [root[..., None] * each if root.dim() == 2 else root @ each for each in self.to_sums]
         return other
 
     @torch.no_grad()

@@ -13,6 +13,7 @@ from splinework.train.objective import MAX_CHEAP_WORK, Objective
 from splinework.train.optim import LBFGS, Adam, LevenbergMarquardt, NewtonCG, Optimiser, SSBroyden, make_optimiser
 from splinework.train.optim.torch_optim import FirstOrder
 from splinework.train.options import TrainingOptions
+from splinework.train.smoothing import MAX_SMOOTHED_PARAMETERS
 
 MAX_LM_PARAMETERS, MAX_LM_WORK = 4000, 1e11
 """Most parameters of Levenberg–Marquardt, and most multiplications per step (rows · outputs · parameters²)."""
@@ -27,8 +28,6 @@ N_STREAM_BATCHES, MAX_BATCH_ROWS, N_STREAM_EPOCHS = 5000, 4096, 2
 """Mini-batches per epoch of such rows, rows in one, and epochs of a stage."""
 N_EXPENSIVE_STARTS = 3
 """Starts where a step on a sample of the rows is expensive: many rows leave fewer local minima, and each takes long."""
-MAX_SMOOTHED_PARAMETERS = 2500
-"""Most parameters for which smoothing parameters are estimated: each update inverts a matrix of that size."""
 
 
 @dataclass(frozen=True)

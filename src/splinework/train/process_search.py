@@ -18,20 +18,23 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.optimize import minimize
 from torch import Tensor
 
-from splinework.train.covariance import FAMILIES, Covariance, RowPairs, cholesky_factor
+from splinework.train.covariance import FAMILIES, Covariance, Family, RowPairs, cholesky_factor, condition, kernel_of
 
 TRIAL_ITERATIONS, MAX_ITERATIONS = 12, 80
 """Iterations of L-BFGS by which starts are compared, and most of them from the best on."""
 MAX_GAIN = 25.0
 """Most that the log density rises after the first iterations: at most 22 in 37 of 39 searches by 300 rows of drawn targets."""
 MAX_FEW_ROWS = 150
-"""Rows up to which hyperparameters are integrated out in a comparison."""
+"""Rows up to which hyperparameters are integrated out in a comparison, and idle inputs sought from more noise, too."""
 MIN_GAIN = 1e-6
 """Share of the log density that an iteration must gain, or there are no more: a thousandth of a unit, where two are evidence."""
 LONG_SPREAD = 3.0
 """Spread of the prior of the logarithm of a length scale above its middle; below it is 1."""
 CHANCE_GAIN = 1.0
 """What an idle input adds to the log likelihood by chance, in the mean: half for each of a length and a slope (Wilks 1938)."""
+MAX_NOISE_SHARE, NOISE_LEVELS, NOISY = 0.5, (0.5, 1.0), 0.5
+"""Share of noise in squared errors of rows left out from which on no more noise is tried; levels between both logarithms; and
+the noise of further starts."""
 STEP, MIN_CURVATURE = 1e-3, 1e-2
 """Differences of logarithms by which the curvature of the density is found, and the least one, of what even priors leave open."""
 START_LENGTHS = (1.5, 0.4)
@@ -51,11 +54,7 @@ def estimate(
     inputs, pairs, rows, few = z.shape[1], RowPairs.of(z), (t, inverse), len(z) <= MAX_FEW_ROWS
     tried, found = [], []
     for family in FAMILIES:
-        starts = []
-        for length in START_LENGTHS:
-            values = torch.full((2 + 2 * inputs,), math.log(length * math.sqrt(inputs)), dtype=z.dtype)
-            values[0], values[1], values[2 + inputs :] = math.log(0.1), 0.0, math.log(0.1)
-            starts.append(Covariance(family, values, inputs).with_noise(noise))
+        starts = [_start(family, z, 0.1, length).with_noise(noise) for length in START_LENGTHS]
         tried.append(_begun(starts, pairs, *rows))
 
     def with_curves(plain: Covariance) -> tuple[Covariance, float]:
@@ -109,28 +108,102 @@ def integrated(found: tuple[Covariance, float], pairs: RowPairs, t: Tensor, inve
 
 
 def without_idle_inputs(
-    covariance: Covariance, density: float, pairs: RowPairs, t: Tensor, inverse: Tensor, iterations: int
+    covariance: Covariance,
+    density: float,
+    z: Tensor,
+    t: Tensor,
+    inverse: Tensor,
+    iterations: int,
+    *,
+    begins: bool = True,
 ) -> tuple[Covariance, float]:
     """The covariance without the inputs from which the rows gain no more than by chance, and its log density.
 
-    The length scales of idle inputs are long, but a dozen of them are still a dozen things that few rows do not determine.
+    The length scales of idle inputs are long, but a dozen of them are still a dozen things that few rows do not determine. What
+    has followed the noise by some of them misses each: so more noise is tried too, and the search begins anew on what is left;
+    of few rows it begins from more noise besides, unless it goes on from a search that did (`begins`).
     """
+    rows, found = (RowPairs.of(z), t, inverse), covariance
+    starts = [covariance]
+    if begins and z.shape[1] > 1 and len(z) <= MAX_FEW_ROWS and not covariance.noise_is_known:
+        starts += [maximise(_start(family, z, NOISY), *rows, MAX_ITERATIONS)[0] for family in FAMILIES[:2]]
+    found = min((_selected(start, z, rows, iterations) for start in starts), key=lambda one: _cost(one, rows))
+    return (covariance, density) if found is covariance else (found, _density(found, rows))
 
-    def cost(one: Covariance) -> float:
-        value, _ = negative_evidence(one, pairs, t, inverse)
-        return value + _priors(one)(one.values)[0] + CHANCE_GAIN * int(one.depends.sum())
 
-    while int(covariance.depends.sum()) > 1:
-        fewer, least = covariance, cost(covariance)
-        used = torch.nonzero(covariance.depends)[:, 0].tolist()
-        for i in sorted(used, key=lambda i: cost(covariance.without(i)))[:-1]:
-            if (after := cost(fewer.without(i))) > least:
+def _selected(covariance: Covariance, z: Tensor, rows: tuple[RowPairs, Tensor, Tensor], iterations: int) -> Covariance:
+    """The covariance of the least cost by turns of leaving inputs out and beginning anew on what is left."""
+    found, asked = covariance, set[tuple[bool, ...]]()
+    for noisier in (False, True):
+        found = _without_idle_inputs(found, z, rows, iterations, noisier=noisier)
+        while (used := found.depends).sum() > 1 and not bool(used.all()) and (key := tuple(used.tolist())) not in asked:
+            asked.add(key)
+            known = found.noise if found.noise_is_known else None
+            anew = replace(estimate(z[:, used], *rows[1:], known)[0].among(used), rows=len(z))
+            anew = _without_idle_inputs(anew, z, rows, iterations, noisier=noisier)
+            if _cost(anew, rows) >= _cost(found, rows):
                 break
-            fewer, least = fewer.without(i), after
-        if fewer is covariance:
+            found = anew
+    return found
+
+
+def _start(family: Family, z: Tensor, noise: float, length: float = START_LENGTHS[0]) -> Covariance:
+    """The covariance that a search begins with: the same length along all inputs, and lines."""
+    inputs = z.shape[1]
+    values = z.new_full((2 + 2 * inputs,), math.log(length * math.sqrt(inputs)))
+    values[0], values[1], values[2 + inputs :] = math.log(noise), 0.0, math.log(0.1)
+    return Covariance(family, values, inputs)
+
+
+def _without_idle_inputs(
+    covariance: Covariance, z: Tensor, rows: tuple[RowPairs, Tensor, Tensor], iterations: int, *, noisier: bool
+) -> Covariance:
+    """The covariance of the least cost with input after input left out, those first that are missed least."""
+    found, least = covariance, _cost(covariance, rows)
+    while int(found.depends.sum()) > 1:
+        ends = []
+        for start in _noisier(found, z, *rows[1:]) if noisier else [found]:
+            used, path = torch.nonzero(start.depends)[:, 0].tolist(), [start]
+            missed = {i: _cost(start.without(i), rows) for i in used}
+            for i in sorted(used, key=missed.__getitem__)[:-1]:
+                path.append(path[-1].without(i))
+            ends.append(min(path, key=lambda one: _cost(one, rows)))
+        ended = [maximise(end, *rows, iterations)[0] for end in ends if end is not found]
+        costs = [_cost(end, rows) for end in ended]
+        if not ended or min(costs) >= least:
             break
-        covariance, density = maximise(fewer, pairs, t, inverse, iterations)
-    return covariance, density
+        fewer, least = ended[costs.index(min(costs))], min(costs)
+        done, found = bool((fewer.depends == found.depends).all()), fewer
+        if done:
+            break
+    return found
+
+
+def _noisier(covariance: Covariance, z: Tensor, t: Tensor, inverse: Tensor) -> list[Covariance]:
+    """The covariance, and with more noise, up to the error of rows left out, where most of that is no noise."""
+    left = condition(kernel_of(covariance, z, z), t, covariance.noise * inverse)[1].square().mean()
+    if covariance.noise_is_known or covariance.noise > MAX_NOISE_SHARE * float(left):
+        return [covariance]
+    found, first = [covariance], covariance.values[0]
+    for share in NOISE_LEVELS:
+        values = covariance.values.clone()
+        values[0] = (1 - share) * first + share * left.log() / 2
+        found.append(replace(covariance, values=values))
+    return found
+
+
+def _density(covariance: Covariance, rows: tuple[RowPairs, Tensor, Tensor]) -> float:
+    """The log density that is maximised."""
+    return -negative_evidence(covariance, *rows, slope=False)[0] - _priors(covariance)(covariance.values)[0]
+
+
+def _cost(covariance: Covariance, rows: tuple[RowPairs, Tensor, Tensor]) -> float:
+    """Minus the log density; what idle inputs gain by chance; and, as there are many sets of inputs, how unlikely this one is.
+
+    Every number of inputs is as likely as another, and every set of as many (Scott & Berger, Annals of Statistics 38, 2010).
+    """
+    used = int(covariance.depends.sum())
+    return CHANCE_GAIN * used + math.log(math.comb(covariance.inputs, used)) - _density(covariance, rows)
 
 
 def maximise(
@@ -165,8 +238,13 @@ def maximise(
     return at(found.x), -float(found.fun)
 
 
-def negative_evidence(covariance: Covariance, pairs: RowPairs, t: Tensor, inverse: Tensor) -> tuple[float, Tensor]:
-    """Minus the log marginal likelihood, without its constant, and its derivatives (R. & W. 2006, eqs. 2.30 and 5.9)."""
+def negative_evidence(
+    covariance: Covariance, pairs: RowPairs, t: Tensor, inverse: Tensor, *, slope: bool = True
+) -> tuple[float, Tensor]:
+    """Minus the log marginal likelihood, without its constant, and its derivatives (R. & W. 2006, eqs. 2.30 and 5.9).
+
+    Without `slope` there are none, in half of the time.
+    """
     noise, (values, derivatives) = covariance.noise * inverse, covariance.expand(pairs)
     matrix = t.new_zeros(len(t), len(t))
 
@@ -181,6 +259,8 @@ def negative_evidence(covariance: Covariance, pairs: RowPairs, t: Tensor, invers
         matrix.copy_(cholesky_factor(fill()))
     loads = torch.cholesky_solve(t[:, None], matrix)
     value = float(t @ loads[:, 0]) / 2 + float(matrix.diagonal().log().sum())
+    if not slope:
+        return value, t.new_empty(0)
     dpotri(matrix.numpy().T, overwrite_c=True)
     weight = matrix.addr_(loads[:, 0], loads[:, 0], alpha=-1).div_(2)
     by_noise = 2 * (weight.diagonal() @ noise)

@@ -18,7 +18,7 @@ from splinework.train.curve import MAX_CLEAN_SHARE, CurveEstimate, SmoothCurve, 
 from splinework.train.data_split import Samples
 from splinework.train.gaussian_process import EVIDENCE_ROWS, MAX_EXACT_ROWS, GaussianProcess, fit_process
 
-MAX_SHARE = 0.99
+MAX_SHARE = 0.95
 """The weight of the process from which on it is alone."""
 N_UNCERTAINTY_POINTS = 200
 """Points at which the teacher's uncertainty is evaluated."""

@@ -124,7 +124,7 @@ def refine_grids(
             resolution = planned.pop(0)
         else:
             resolution = 2 * grid
-            if not _may_grow(present, resolution / grid):
+            if not may_grow(present, resolution / grid):
                 run.history.decide(
                     "grid", f"grid {resolution} would have too few rows, or take too long, for its numbers"
                 )
@@ -160,7 +160,7 @@ def raise_degrees(
             break
         degree = RAISED_DEGREE if min(degrees) < RAISED_DEGREE else MAX_DEGREE
         grid = max_resolution(objective.model)
-        if not _may_grow(objective, (grid + degree + 1) / (grid + min(degrees) + 1)):
+        if not may_grow(objective, (grid + degree + 1) / (grid + min(degrees) + 1)):
             break
         score = selection_error(run, objective)
         run.mark()
@@ -215,7 +215,7 @@ def _with_residual_knots(objective: Objective) -> Objective | None:
     if points is None:
         return None
     finer = insert(objective.model, points)
-    if not _may_grow(objective, finer.parameter_count(active=True) / objective.model.parameter_count(active=True)):
+    if not may_grow(objective, finer.parameter_count(active=True) / objective.model.parameter_count(active=True)):
         return None
     extend_grids(finer, objective.activations())
     return objective.on(finer)
@@ -259,7 +259,7 @@ def _degree(layer: KANLayer) -> int | None:
     return None if layer.basis == LINEAR_BASIS or layer.grid_kind == "learnable" else layer.basis.degree
 
 
-def _may_grow(objective: Objective, factor: float) -> bool:
+def may_grow(objective: Objective, factor: float) -> bool:
     """Whether rows are enough for `factor` times the parameters, and a step with them does not take too long."""
     parameters = factor * objective.model.parameter_count(active=True)
     return parameters * MIN_VALUES_PER_PARAMETER <= objective.n_values and factor**2 * objective.work <= MAX_GROWN_WORK

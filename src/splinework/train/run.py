@@ -40,6 +40,7 @@ class TrainingRun:
         target: A score that is good enough: no step begins from there on.
         settles: Gain of ten steps, as a share, below which a stage ends; that of the optimiser where it is None.
         prefix: Begins the names of the stages.
+        ahead: The error of held-out rows, in units of y, that another model has; a stage that creeps towards it ends.
     """
 
     held_out: Objective | None
@@ -63,6 +64,7 @@ class TrainingRun:
     prefix: str = ""
     taken: int = 0
     stages: int = 0
+    ahead: float = 0.0
 
     @property
     def over(self) -> bool:
@@ -118,8 +120,7 @@ class TrainingRun:
         Ends early when the optimiser is exhausted or has left the hidden grids, or when the last `patience` steps (the
         objective's) gained less than at the rate of the share `settles` (the optimiser's) in ten.
         """
-        number = self.stages
-        self.stages += 1
+        number, self.stages = self.stages, self.stages + 1
         if number == self.journal.book.get("best_stage"):
             self.best_penalties = objective.penalties
         if number < len(self.journal.done):
@@ -157,7 +158,8 @@ class TrainingRun:
             values.append(value)
             strayed = self._record(objective, stepper, value, stage, length, time.monotonic() - began)
             settled = len(values) > window and values[-window - 1] - value <= share * values[-window - 1]
-            if stepper.exhausted or settled or (strayed and count >= MIN_PART_STEPS):
+            creeps = self.judging and self.history.creeps(self.ahead)
+            if stepper.exhausted or settled or creeps or (strayed and count >= MIN_PART_STEPS):
                 break
             if self.journal.path is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
                 kept = {"stepper": stepper.state(), "values": values[-11:], "unseen": unseen, "count": count}
@@ -204,16 +206,14 @@ class TrainingRun:
     def rewind(self, objective: Objective) -> None:
         """Back to the best state at the mark: what was tried since then did not pay for what it costs."""
         self.best, self.best_score = self.marked
-        self.last_is_best = False
-        self.best_penalties = objective.penalties
+        self.best_penalties, self.last_is_best = objective.penalties, False
 
     def judge_anew(self, objective: Objective, held_out: Objective | None) -> None:
         """Makes the objective's model the best state, and from now on judges by other rows."""
         self.held_out = held_out
         score = self.score(objective)
         self.best, self.best_score = copy.deepcopy(objective.model), score if math.isfinite(score) else math.inf
-        self.best_penalties = objective.penalties
-        self.last_is_best = False
+        self.best_penalties, self.last_is_best = objective.penalties, False
 
     @torch.no_grad()
     def _record(

@@ -41,6 +41,8 @@ MIN_QUADRATURE_POINTS, POINTS_PER_INTERVAL = 65, 4
 """Evenly spaced points at which bends and slopes are averaged; a cell without any would be free to bend."""
 _FORMS: WeakKeyDictionary[KANLayer, tuple[BasisTable, Tensor]] = WeakKeyDictionary()
 """The quadratic forms of layers, and the tables that they were worked out for."""
+MAX_SMOOTHED_PARAMETERS = 2500
+"""Most parameters for which smoothing parameters are estimated: each update inverts a matrix of that size."""
 MIN_VALUES_PER_PARAMETER, INITIAL_FACTOR = 2.0, 1e3
 """Rows per parameter below which smoothing does not wait for noise to show; and by how much stronger it then begins."""
 
@@ -105,6 +107,12 @@ def _penalty_matrices(table: BasisTable) -> Tensor:
     bend = table.rows(points, 2) * (half**2)[:, None]
     slope = (table.rows(points, 1) * half[:, None]).mean(0)
     return torch.stack([torch.einsum("bim,bin->imn", bend, bend) / count, torch.einsum("im,in->imn", slope, slope)])
+
+
+def is_oversized(objective: Objective) -> bool:
+    """Whether a network has more parameters than can be smoothed, and values do not determine them."""
+    active = objective.model.parameter_count(active=True)
+    return active > MAX_SMOOTHED_PARAMETERS and objective.n_values < MIN_VALUES_PER_PARAMETER * active
 
 
 def smooth_edges(run: TrainingRun, objective: Objective, optimiser: Optimiser) -> Objective:

@@ -68,7 +68,7 @@ def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Ob
         unless=lambda: _needs_smoothing(run, objective, plan),
         shares=FOLLOWING_SHARES,
     )
-    if run.over or (plan.grids == "auto" and not method.second_order):
+    if run.over or run.history.creeps(run.ahead) or (plan.grids == "auto" and not method.second_order):
         return objective
     finer = min(budget, MAX_REFINEMENT_STEPS) if method.second_order else budget
     if _needs_smoothing(run, objective, plan):

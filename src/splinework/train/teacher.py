@@ -21,18 +21,11 @@ from splinework.train.additive_network import (
     estimated_curves,
     is_ahead,
     leaves_nothing,
-    rows_of,
     shows_nothing,
     take_constant,
     take_curves,
 )
-from splinework.train.between_rows import (
-    N_COMPARED_POINTS,
-    draw_points,
-    goes_astray,
-    new_points,
-    prefers,
-)
+from splinework.train.between_rows import N_COMPARED_POINTS, draw_points, goes_astray, new_points, prefers
 from splinework.train.covariance import Covariance
 from splinework.train.curve import CurveEstimate
 from splinework.train.data_objective import DataObjective
@@ -42,11 +35,12 @@ from splinework.train.losses import Squared
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import TrainingPlan
 from splinework.train.process_teacher import ProcessTeacher
+from splinework.train.refinement import may_grow
 from splinework.train.run import TrainingRun
 from splinework.train.smoothing import lacks_judge, smooth_edges
 from splinework.train.stages import extend_margins, run_stages
 
-MIN_ROWS, MAX_ROWS, MAX_INPUTS, MAX_OUTPUTS = 8, 20_000, 20, 6
+MIN_ROWS, MAX_ROWS, MAX_INPUTS, MAX_OUTPUTS = 8, 20_000, 64, 6
 """Sizes for which there is a teacher: with fewer rows nothing can be estimated, more say enough themselves."""
 MIN_BUDGET = 10.0
 """Seconds that are given, below which there is no teacher."""
@@ -55,9 +49,9 @@ MAX_NEGLIGIBLE_SHARE = 1e-10
 MAX_FOUND_SHARE = 1e-8
 """The same, left by a sum of curves of few rows that is the function itself, in corners without rows too."""
 MAX_BEHIND = 3.0
-"""How many times a network's held-out error a process by some hundred rows may miss, so that more of them are asked."""
-MAX_LEFT_SHARE = 1e-4
-"""Share of the held-out variance below which what rows alone have taught is a better start with a teacher than a random one."""
+"""Ratio of held-out errors from which on a process by some hundred rows, or a network that creeps, is far behind the other."""
+MAX_LEFT_SHARE, MAX_OUTPACED_SHARE = 1e-4, 1e-2
+"""Share of the held-out variance below which what rows have taught is a better start than a random one; and if they creep."""
 MIN_NOISE_SHARE = 1e-3
 """Noise, as a share of the spread, below which a network may find the function itself, and is tried on the rows first."""
 MIN_POINTS, POINTS_PER_PARAMETER, HELD_OUT_SHARE = 1500, 3, 0.15
@@ -172,8 +166,7 @@ def _curves_or(
     assert judge is None or isinstance(judge, DataObjective)
     process, fresh = learned.process, new_points(objective.u, N_COMPARED_POINTS, seed)
     suffices = process is None or not is_ahead(process, curves, objective, process.misfit(run.best.unit_forward, fresh))
-    if judge is not None:
-        suffices = suffices and not prefers(run.best, curves, judge, fresh, clearly=True)
+    suffices = suffices and (judge is None or not prefers(run.best, curves, judge, fresh, clearly=True))
     if not (suffices and (judge is not None or process is not None)):
         return learned
     take_curves(run, objective, plan, curves, grows=last)
@@ -196,14 +189,14 @@ def _run_process_stages(
     so few that none judge, the network learns from it at once, and then from the rows, with the smoothing that they ask for; it
     must do better than by chance to replace the first.
     Elsewhere the network learns from the rows as it would without, is kept near the process where no rows are, and learns from
-    that if it predicts held-out rows better.
+    that if it predicts held-out rows better. Where it creeps towards a process that is far ahead, it learns from that at once.
     The process is blended with the curves, if any, and its search goes on from the `known` covariances.
     """
     from splinework.train.exchange import keep_near, stays_near  # loaded by the first network that has a process
 
-    begun, judge, points = copy.deepcopy(objective.model), run.held_out, None
+    begun, judge, points, left = copy.deepcopy(objective.model), run.held_out, None, False
     assert judge is None or isinstance(judge, DataObjective)
-    rows, exact = rows_of(objective), objective.count <= MAX_EXACT_ROWS
+    rows, exact = objective.samples, objective.count <= MAX_EXACT_ROWS
     fresh = new_points(objective.u, N_COMPARED_POINTS, seed)
 
     def asked(begun: Sequence[Covariance], *, quick: bool = False) -> ProcessTeacher:
@@ -224,24 +217,26 @@ def _run_process_stages(
         own = smooth_edges(run, objective.on(copy.deepcopy(taught)), plan.method)
         rival, rival_score, penalties = own.model, run.score(own), own.penalties
     else:
+        if teacher is not None and judge is not None and not may_grow(objective, 1.0):
+            run.ahead = judge.error(teacher(judge.u))
         run_stages(run, objective, plan)
         assert run.best is not None
+        behind, run.ahead = run.history.creeps(run.ahead), 0.0
         if run.over or _is_exact(run, objective):
             return Learned("rows", teacher)
-        if (
-            teacher is None
-            or judge is None
-            or not (_is_far_behind(teacher, run.best_score, judge) and stays_near(run, objective, teacher, seed))
-        ):
+        far = teacher is not None and judge is not None and _missed(teacher, judge) > MAX_BEHIND * run.best_score
+        if teacher is None or not (far and stays_near(run, objective, teacher, seed)):
             teacher = asked(known if teacher is None else teacher.covariances)
         alone, points = run.best_score**2, None
-        if exact and judge is not None:
+        left = behind and judge is not None and MAX_BEHIND * _missed(teacher, judge) < run.best_score
+        left = left and judge is not None and not prefers(run.best, teacher, judge, fresh, clearly=False)
+        if exact and judge is not None and not left:
             points = keep_near(run, objective, plan, teacher, seed)
         rival, rival_score, penalties = run.best, run.best_score, run.best_penalties
-        if judge is not None and prefers(rival, teacher, judge, fresh, clearly=False):
+        if judge is not None and not left and prefers(rival, teacher, judge, fresh, clearly=False):
             run.history.decide("teacher", f"{teacher} predicts held-out rows no better: not followed")
             return Learned("rows", teacher, points)
-        if judge is not None and alone < MAX_LEFT_SHARE * objective.spread:
+        if judge is not None and alone < (MAX_OUTPACED_SHARE if behind else MAX_LEFT_SHARE) * objective.spread:
             begun, plan = copy.deepcopy(rival), replace(plan, starts=1)
         try:
             taught, sentence = teach(run, objective.on(begun), plan, teacher, seed, last)
@@ -257,6 +252,7 @@ def _run_process_stages(
         or prefers(rival, taught.unit_forward, judge, fresh, clearly=noisy, known=teacher)
     ):
         run.best, run.best_score, run.best_penalties = rival, rival_score, penalties
+        points = keep_near(run, objective, plan, teacher, seed) if left else points
         run.history.decide("teacher", f"{sentence}; held-out rows prefer the network that learned from the rows")
         return Learned("rows", teacher, points)
     run.best_penalties = penalties
@@ -264,9 +260,9 @@ def _run_process_stages(
     return Learned("process", teacher)
 
 
-def _is_far_behind(teacher: ProcessTeacher, error: float, judge: DataObjective) -> bool:
-    """Whether a teacher misses held-out rows by so much more than a network does that no search for a better one would help."""
-    return math.sqrt(float((teacher(judge.u) - judge.t).square().mean())) > MAX_BEHIND * error
+def _missed(teacher: ProcessTeacher, judge: DataObjective) -> float:
+    """The root of what a teacher misses held-out rows by."""
+    return math.sqrt(float((teacher(judge.u) - judge.t).square().mean()))
 
 
 def teach(
@@ -325,7 +321,7 @@ def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed
     curves = None if teacher.curves is None else estimated_curves(everything, known)
     # Where the network is far from the process, hyperparameters of more rows would not make it a better one.
     far = run.best_score > MAX_BEHIND * float(replace(teacher, curves=None).left_out.square().mean().sqrt())
-    knowing = ProcessTeacher.of(rows_of(everything), seed, curves, teacher.covariances, quick=far)
+    knowing = ProcessTeacher.of(everything.samples, seed, curves, teacher.covariances, quick=far)
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
     run.judge_anew(student, None)

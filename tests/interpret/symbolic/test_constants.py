@@ -77,7 +77,7 @@ def test_several_numbers_at_once(noise):
     assert sympy.simplify(snapped - truth) == 0
 
 
-@pytest.mark.parametrize("noise", [0.0, 1e-6, 1e-3])
+@pytest.mark.parametrize("noise", [1e-3, *(pytest.param(noise, marks=pytest.mark.slow) for noise in (0.0, 1e-6))])
 def test_random_numbers_are_rarely_snapped(noise):
     """False snaps of numbers drawn log-uniformly, two in each formula: at most 10 % (measured: 0, 0 and 9 of 200)."""
     false = 0

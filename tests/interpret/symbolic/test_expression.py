@@ -18,6 +18,7 @@ from splinework.interpret.symbolic.expression import (
 )
 from splinework.interpret.symbolic.library import BY_NAME, LIBRARY
 from splinework.interpret.symbolic.net import SplineEdge, SymbolicEdge
+from tests.families import every
 from tests.interpret.symbolic.cases import edge, generator, planted, relative, symbolic_net
 from tests.interpret.symbolic.test_net import deep, hidden, products, sums, two_outputs, with_spline
 
@@ -113,7 +114,7 @@ def test_every_function_of_a_raw_column(function, sign, scale):
     assert gap(net, inner, outer, raw) <= 1e-9  # the condition of what is pulled out of a power
 
 
-@pytest.mark.parametrize("function", LIBRARY, ids=lambda f: f.name)
+@every("function", LIBRARY)
 def test_every_function_of_a_sum(function):
     """A node of two terms and a constant goes into each function, with either sign of the rate."""
     low, high, a, b = planted(function, generator(6))
@@ -216,7 +217,7 @@ def test_text_means_the_same_to_python_with_numpy(name):
     assert relative(Expression(python(expression), ["x1", "x2"])(raw), truth) <= 1e-12
 
 
-@pytest.mark.parametrize("function", [f for f in LIBRARY if f.numpy], ids=lambda f: f.name)
+@every("function", [f for f in LIBRARY if f.numpy])
 def test_text_of_every_function_means_the_same_to_numpy(function):
     low, high, a, b = planted(function, generator(3))
     net = symbolic_net([1, 1], {(0, 0, 0): SymbolicEdge(function, a, b, 1.3)}, [[0.4]])

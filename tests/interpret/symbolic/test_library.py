@@ -8,9 +8,10 @@ import sympy
 from splinework.interpret.symbolic.constants import FitTarget, Template
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.library import BOTH, BY_NAME, LIBRARY, NONE, RATE, SHIFT
+from tests.families import every
 from tests.interpret.symbolic.cases import generator, planted, relative
 
-every_function = pytest.mark.parametrize("function", LIBRARY, ids=lambda f: f.name)
+every_function = every("function", LIBRARY)
 
 
 def inside(function, count=200, seed=0):

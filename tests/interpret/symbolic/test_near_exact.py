@@ -116,7 +116,7 @@ def test_a_pool_keeps_the_short_beside_many_long_ones():
     assert any(row.expression == A * B for row in best)
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.01])
+@pytest.mark.parametrize("noise", [0.01, pytest.param(0.0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("imitation", "law"),
     [

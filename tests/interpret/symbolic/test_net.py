@@ -10,6 +10,7 @@ from splinework import KAN
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.library import BY_NAME, LIBRARY
 from splinework.interpret.symbolic.net import SplineEdge, SymbolicEdge, SymbolicNet, edge_places
+from tests.families import every
 from tests.interpret.symbolic.cases import edge, generator, planted, relative, symbolic_net, uniform
 
 
@@ -101,7 +102,7 @@ def test_the_jacobian_is_that_of_central_differences(make):
         assert np.abs(jacobian[..., n] - column).max() <= 1e-7 * max(1.0, np.abs(column).max())
 
 
-@pytest.mark.parametrize("function", LIBRARY, ids=lambda f: f.name)
+@every("function", LIBRARY)
 def test_the_jacobian_holds_for_an_edge_of_every_function(function):
     net, u = one_edge(function)
     _, jacobian = net(u)

@@ -267,19 +267,19 @@ def test_numbers_are_simple_whichever_of_them_stands_outside_a_sum(law):
     assert max(map(len, re.findall(r"[\d.]+", first.text))) < 6
 
 
+@pytest.mark.parametrize("start", ["2.5*exp(-3000.5/T)", "2.5*T**1.1", "2.5*exp(0.011*T)"])
 @pytest.mark.parametrize("law", ["exp(-7600/T)", "T**2.3", "exp(T/25)"])
-def test_what_is_nearly_the_same_of_a_column_far_from_zero_is_tried_for_it(law):
+def test_what_is_nearly_the_same_of_a_column_far_from_zero_is_tried_for_it(law, start):
     """Of the three the law is told from the others by the rows, whichever of them was found."""
     x = np.random.default_rng(0).uniform(275, 315, (400, 1))
     law = parse_formula(law, ["T"])
     y = compile_expression(law, ("T",))(x)
     data = FitTarget(x, y + 0.002 * y.std() * np.random.default_rng(1).standard_normal(400), ("T",))
-    for start in ("2.5*exp(-3000.5/T)", "2.5*T**1.1", "2.5*exp(0.011*T)"):
-        pool = Pool(data)
-        pool.offer(parse_formula(start, ["T"]))
-        best = formula_rows(pool, "y")[0].expression
-        assert np.abs(compile_expression(best, ("T",))(x) - y).max() < 1e-3 * y.std()
-        assert best.has(sympy.exp) == law.has(sympy.exp)
+    pool = Pool(data)
+    pool.offer(parse_formula(start, ["T"]))
+    best = formula_rows(pool, "y")[0].expression
+    assert np.abs(compile_expression(best, ("T",))(x) - y).max() < 1e-3 * y.std()
+    assert best.has(sympy.exp) == law.has(sympy.exp)
 
 
 @pytest.mark.parametrize("centre", [(0.8, 1.3), (1.1, 0.3), (-3.0, 5.2)])
@@ -333,7 +333,7 @@ def test_sums_and_numbers_are_written_short(form, wanted):
     np.testing.assert_allclose(*(compile_expression(e, ["a", "b"])(x) for e in (found, form)), rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize("unit", [0.1, 300.0, *(pytest.param(unit, marks=pytest.mark.slow) for unit in (1.0, 20.0))])
+@pytest.mark.parametrize("unit", [300.0, *(pytest.param(unit, marks=pytest.mark.slow) for unit in (0.1, 1.0, 20.0))])
 def test_a_column_that_noise_may_follow_by_chance_is_no_formula(unit):
     """Without a number of its own a column has a shorter code than a constant with digits."""
     for seed in range(4):

@@ -9,18 +9,24 @@ from splinework import KAN, fit, symbolify
 from splinework.formula.expression import Expression
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.ranking import VERY_STRONG_EVIDENCE
-from tests.interpret.symbolic.cases import generator, network, paper_example, paper_table, relative, trained, uniform
+from tests.interpret.symbolic.cases import generator, network, paper_example, paper_table, relative, uniform
 
 X, Y, Z = symbol("x1"), symbol("x2"), symbol("x3")
 
 # ----------------------------------------------------------------------------------------- what comes out
 
 
-def test_best_first_and_no_row_dominated():
+@pytest.fixture(scope="module")
+def noisy():
+    """Rows under noise, and the table of a network that was fitted to them."""
     x = uniform(200, 2)
     y = np.exp(x[:, 0]) + 0.1 * x[:, 1] + 0.05 * generator(0).normal(size=200)
     model = fit(KAN([2, 1], grid=3, dtype=torch.float64), x, y, progress=False, grids=None).model
-    table = symbolify(model, x, y)
+    return x, y, symbolify(model, x, y)
+
+
+def test_best_first_and_no_row_dominated(noisy):
+    table = noisy[2]
     scores = [row.description for row in table]
     assert scores[0] <= min(scores) + VERY_STRONG_EVIDENCE
     assert scores[1:] == sorted(scores[1:])
@@ -31,9 +37,9 @@ def test_best_first_and_no_row_dominated():
     assert len({row.text for row in table}) == len(table)
 
 
-def test_a_rows_figures_are_those_of_its_formula():
-    model, x, y = trained([2, 1], lambda x: np.exp(x[:, 0]) + x[:, 1] ** 2 + 0.05 * generator(5).normal(size=len(x)))
-    for row in symbolify(model, x, y):
+def test_a_rows_figures_are_those_of_its_formula(noisy):
+    x, y, table = noisy
+    for row in table:
         error = row.numpy()(x) - y
         assert row.rmse == pytest.approx(np.sqrt((error**2).mean()))
         assert row.r2 == pytest.approx(1 - (error**2).mean() / y.var())

@@ -26,7 +26,7 @@ A, B = symbol("a"), symbol("b")
 UNIT = torch.linspace(0, 1, 129, dtype=torch.float64)
 
 
-def rows(count: int = 200, noise: float = 0.0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+def rows(count: int = 120, noise: float = 0.0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(count, 2, generator=generator, dtype=torch.float64)
     return x, x[:, 0], x[:, 1], noise * torch.randn(count, generator=generator, dtype=torch.float64)

@@ -191,7 +191,7 @@ def test_a_useless_simulator_costs_little():
 
 
 def test_simulated_rows_are_fitted_first():
-    x = uniform(200, 1)
+    x = uniform(60, 1)
     few = uniform(8, 1, seed=3)
     found = transfer((x, torch.sin(3 * x)), few, torch.sin(3 * few) + 1, model=sw.KAN([1, 1]), progress=False)
     assert found.model(x).dtype == torch.float64  # the dtype of the rows

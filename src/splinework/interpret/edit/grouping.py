@@ -12,13 +12,12 @@ from splinework.interpret.edit.difference import Edited, change, unconstrained
 from splinework.interpret.edit.growth import deepen
 from splinework.interpret.edit.parts import everything, rearranged
 from splinework.interpret.edit.places import input_of
-from splinework.interpret.edit.refit import ANCHOR_WEIGHT, anchors
+from splinework.interpret.edit.refit import anchored_fit, anchors
 from splinework.nn.arrays import data_of
 from splinework.nn.frame.framed import within_frame
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.trace import trace
-from splinework.splines import solve_least_squares
 
 
 @torch.no_grad()
@@ -123,11 +122,6 @@ def _fit_row(layer: KANLayer, row: int, at: Tensor, targets: Tensor, alive: Tens
     points = at.new_zeros(len(at) + len(between), layer.inputs)
     points[:, row] = torch.cat([at, between])
     rows = table.rows(layer.squash(points))[:, row]
-    weights = torch.ones_like(points[:, row])
-    weights[len(at) :] = ANCHOR_WEIGHT * (len(at) / len(between)) ** 0.5 / rows[len(at) :].abs().amax(-1).clamp_min(1)
-    design, wanted = rows * weights[:, None], torch.cat([targets, lines]) * weights[:, None]
-    found = solve_least_squares(design, wanted)
-    found = found + solve_least_squares(design, wanted - design @ found)
     values = layer.edge_coefficients()
-    values[row] = found
+    values[row] = anchored_fit(rows, torch.cat([targets, lines]), len(at))
     layer.set_edge_coefficients(values)

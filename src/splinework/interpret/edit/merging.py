@@ -13,14 +13,13 @@ from splinework.errors.foreign import explained
 from splinework.interpret.edit.difference import Edited, change, unconstrained
 from splinework.interpret.edit.parts import everything, rearranged
 from splinework.interpret.edit.places import hidden_of
-from splinework.interpret.edit.refit import ANCHOR_WEIGHT, anchors
+from splinework.interpret.edit.refit import anchored_fit, anchors
 from splinework.nn.arrays import data_of
 from splinework.nn.edge_functions import EdgeFunction
 from splinework.nn.frame.framed import within_frame
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.trace import trace
-from splinework.splines import solve_least_squares
 
 
 @torch.no_grad()
@@ -164,10 +163,4 @@ def _sum_of_edges(layer: KANLayer, keep: int, gone: int, alpha: float, beta: flo
     points[:, gone] = alpha * points[:, keep] + beta
     edges = layer.edges(points)
     rows = table.rows(layer.squash(points))[:, keep]
-    weights = torch.ones_like(points[:, keep])
-    weights[len(seen) :] = (
-        ANCHOR_WEIGHT * (len(seen) / len(between)) ** 0.5 / rows[len(seen) :].abs().amax(-1).clamp_min(1)
-    )
-    design, targets = rows * weights[:, None], (edges[:, keep] + edges[:, gone]) * weights[:, None]
-    found = solve_least_squares(design, targets)
-    return (found + solve_least_squares(design, targets - design @ found)).to(values)
+    return anchored_fit(rows, edges[:, keep] + edges[:, gone], len(seen)).to(values)

@@ -29,7 +29,8 @@ def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None, *, s
         x: Activations `(B, I)` as the layer receives them; None fits the anchors alone.
         smoothness: Penalty of a squared jump of the highest derivative, relative to a squared change at every point.
     """
-    layer = copy.deepcopy(layer).double()
+    if layer.grid.dtype != torch.float64:
+        layer = copy.deepcopy(layer).double()
     old, coefficients = layer.table(), layer.edge_coefficients()
     grid = grid.double()
     new = BasisTable(basis, old.base, old.extrapolation, grid, basis.prepare(grid))
@@ -55,6 +56,22 @@ def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None, *, s
     fitted = solve_least_squares(design, targets)
     fitted = fitted + solve_least_squares(design, targets - design @ fitted)  # iterative refinement
     return torch.cat([fitted, base], dim=1)
+
+
+def anchored_fit(rows: Tensor, targets: Tensor, count: int) -> Tensor:
+    """Coefficients `(size, J)` of one input that fit targets `(N, J)` at rows `(N, size)` of the basis: data, then anchors.
+
+    Args:
+        rows: Values of the basis.
+        targets: Values to fit.
+        count: Number of rows that are data.
+    """
+    weights = torch.ones_like(rows[:, 0])
+    share = ANCHOR_WEIGHT * (count / (len(rows) - count)) ** 0.5
+    weights[count:] = share / rows[count:].abs().amax(-1).clamp_min(1)
+    design, targets = rows * weights[:, None], targets * weights[:, None]
+    fitted = solve_least_squares(design, targets)
+    return fitted + solve_least_squares(design, targets - design @ fitted)  # iterative refinement
 
 
 def anchors(old: BasisTable, new: BasisTable) -> Tensor:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from sympy.core.function import AppliedUndef
 
-from splinework.errors import DataError, ShapeError
 from splinework.errors.foreign import explained
 from splinework.interpret.symbolic import clock
 from splinework.interpret.symbolic.constants import FitTarget
@@ -22,7 +21,7 @@ from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.ranking import formula_row, formula_rows, ranked
 from splinework.interpret.symbolic.search import Choices, JointSearch, edge_options
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
-from splinework.nn.arrays import as_columns, check_finite
+from splinework.nn.arrays import check_finite, paired_columns
 from splinework.nn.network import KAN
 
 MAX_ERROR_RATIO = 2.0
@@ -101,19 +100,10 @@ def symbolify(
 
 def _checked(model: KAN, x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """The data as columns in raw units, checked to be finite in the model's units too."""
-    like, config = next(model.parameters()), model.config
-    xs = as_columns(x, model.inputs, "x", config.input_names, like)
-    ys = as_columns(y, model.outputs, "y", config.output_names, like)
-    if len(xs) != len(ys):
-        raise ShapeError(f"x and y need the same number of rows, got {len(xs)} and {len(ys)}.")
-    if len(xs) == 0:
-        raise DataError("x has no rows; pass at least one.")
-    for values, what, names, scaling in (
-        (xs, "x", config.input_names, model.input_scaling),
-        (ys, "y", config.output_names, model.output_scaling),
-    ):
-        check_finite(values, what, names)
-        check_finite(scaling(values), what, names, scales=scaling.scales)
+    config = model.config
+    xs, ys = paired_columns(x, y, config.input_names, config.output_names, next(model.parameters()))
+    check_finite(model.input_scaling(xs), "x", config.input_names, scales=config.input_scales)
+    check_finite(model.output_scaling(ys), "y", config.output_names, scales=config.output_scales)
     return xs, ys
 
 

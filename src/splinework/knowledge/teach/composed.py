@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.errors import DataError, ShapeError
 from splinework.formula.composer import Composer, formula_text
 from splinework.interpret.symbolic import FormulaRow, LibraryFunction
 from splinework.interpret.symbolic.constants import FitTarget
@@ -22,7 +21,7 @@ from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.realise import anchored, is_anchored
 from splinework.knowledge.axioms.verify.subject import Subject, grid_box, subject_of
 from splinework.knowledge.teach.edge_shapes import fitting, tied
-from splinework.nn.arrays import as_columns, check_finite
+from splinework.nn.arrays import check_finite, paired_columns
 from splinework.nn.frame import Expression, Frame, FramedKAN, frame_of, network_of
 from splinework.nn.network import KAN
 
@@ -206,7 +205,7 @@ def compose(model: KAN | FramedKAN, x: Any, y: Any, scale: str | None) -> Compos
     config = network.config
     names = config.input_names if frame is None else frame.input_names
     outputs = config.output_names if frame is None else frame.output_names
-    xs, ys = _rows(network, x, y, names, outputs)
+    xs, ys = paired_columns(x, y, names, outputs, next(network.parameters()))
     composer = Composer()
     raw = [symbol(name) for name in names]
     formulas = () if frame is None else frame.before
@@ -219,19 +218,6 @@ def compose(model: KAN | FramedKAN, x: Any, y: Any, scale: str | None) -> Compos
     if not answered:
         check_finite(network.output_scaling(ys), "y", outputs, scales=config.output_scales)
     return made
-
-
-def _rows(network: KAN, x: Any, y: Any, names: Any, outputs: Any) -> tuple[Tensor, Tensor]:
-    like = next(network.parameters())
-    xs = as_columns(x, len(names), "x", names, like)
-    ys = as_columns(y, len(outputs), "y", outputs, like)
-    if len(xs) != len(ys):
-        raise ShapeError(f"x and y need the same number of rows, got {len(xs)} and {len(ys)}.")
-    if len(xs) == 0:
-        raise DataError("there are no rows in x; a formula needs some.")
-    check_finite(xs, "x", names)
-    check_finite(ys, "y", outputs)
-    return xs, ys
 
 
 def _units(scaling: Any, names: tuple[str, ...]) -> ColumnScaling:

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.errors import ConfigError
 from splinework.knowledge.axioms import Axiom, Hard, Soft
 from splinework.knowledge.axioms.facts import GroupInvariance, Separability, facts_of
 from splinework.knowledge.axioms.implications import implied, named
 from splinework.knowledge.axioms.realise import anchored, is_anchored, realise, set_slopes, widened
 from splinework.knowledge.axioms.terms import PenaltyTerm, terms_of, violation
-from splinework.nn.arrays import as_columns, check_finite
+from splinework.nn.arrays import as_columns, check_finite, paired_columns
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.splines.cones import ODD
@@ -92,19 +92,11 @@ def given_rows(model: KAN, x: Any, y: Any, loss: Any) -> GivenRows:
     if isinstance(x, Source) or y is None:
         raise ConfigError("with axioms, rows are in memory: write fit(model, x, y, axioms=[…]).")
     like = torch.empty(0, dtype=torch.float64, device=next(model.parameters()).device)
-    names = model.config.input_names
-    xs = as_columns(x, model.inputs, "x", names, like)
     shape = y.shape if hasattr(y, "shape") else torch.as_tensor(y).shape
     width = int(shape[1]) if len(shape) == 2 else 1
     labels = model.config.output_names if width == model.outputs else tuple(f"y{j + 1}" for j in range(width))
-    ys = as_columns(y, width, "y", labels, like)
-    if len(xs) != len(ys):
-        raise ShapeError(f"x and y need the same number of rows, got {len(xs)} and {len(ys)}.")
-    if len(xs) == 0:
-        raise DataError("there are no rows in x; at least one is needed.")
-    check_finite(xs, "x", names)
-    check_finite(ys, "y", labels)
-    return GivenRows(xs, ys, make_loss(loss), names)
+    xs, ys = paired_columns(x, y, model.config.input_names, labels, like)
+    return GivenRows(xs, ys, make_loss(loss), model.config.input_names)
 
 
 def with_implied(axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Sequence[str]) -> tuple[Axiom, ...]:

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.errors import ConfigError, DataError, FitWarning, ShapeError
+from splinework.errors import ConfigError, DataError, FitWarning
 from splinework.knowledge.teach.additive_correction import without_axioms
 from splinework.knowledge.teach.charts import CHARTS, Chart, additive
 from splinework.knowledge.teach.evidence_maximisation import EvidenceFit, maximise_evidence_nonlinear
 from splinework.knowledge.teach.fit import InformedResult
 from splinework.knowledge.teach.results import plain_result
-from splinework.nn.arrays import as_columns, check_finite
+from splinework.nn.arrays import as_columns, check_finite, paired_columns
 from splinework.nn.network import KAN
 from splinework.nn.precision import keep_unset, precision_of
 from splinework.train.data_split import set_units
@@ -282,11 +282,8 @@ def _simulated(
 
 
 def _measured(source: KAN, x: Any, y: Any) -> tuple[Tensor, Tensor]:
-    like, config = next(source.parameters()), source.config
-    xs = as_columns(x, source.inputs, "x", config.input_names, like)
-    ys = as_columns(y, source.outputs, "y", config.output_names, like)
-    if len(xs) != len(ys):
-        raise ShapeError(f"x and y need the same number of rows, got {len(xs)} and {len(ys)}.")
+    config = source.config
+    xs, ys = paired_columns(x, y, config.input_names, config.output_names, next(source.parameters()))
     if len(xs) < MIN_ROWS:
         raise DataError(
             f"cross-validation needs at least {MIN_ROWS} measurements, got {len(xs)}; use the simulator as it is."

@@ -30,12 +30,17 @@ class JumpPenalty:
     Args:
         model: The network; its grids must stay while this is used.
         parameters: Where its numbers are.
+        before: The same penalty on earlier grids, from which the jumps on grids that have stayed are taken.
     """
 
     @torch.no_grad()
-    def __init__(self, model: KAN, parameters: ParameterVector) -> None:
+    def __init__(self, model: KAN, parameters: ParameterVector, before: "JumpPenalty | None" = None) -> None:
         self.model, self.parameters = model, parameters
-        self.jumps = [_jumps(layer) for layer in model.kan_layers]
+        self.grids = [layer.grid for layer in model.kan_layers]
+        self.jumps: list[Tensor | None] = []
+        for n, layer in enumerate(model.kan_layers):
+            kept = before is not None and before.grids[n] is layer.grid and layer.grid_kind != "learnable"
+            self.jumps.append(before.jumps[n] if before is not None and kept else _jumps(layer))
         self._rows: Tensor | None = None
         self._forms: list[tuple[slice, Tensor]] | None = None
 
@@ -127,6 +132,7 @@ class JumpPenaltyStepper:
         """Goes on where `state` was."""
         for name, value in state.items():
             setattr(self, name, value)
+        del self.jump_penalty  # grids were written to
         self._take_grids()
 
     def _trial(self) -> tuple[float, float, float]:
@@ -140,7 +146,6 @@ class JumpPenaltyStepper:
         if not (math.isfinite(gained) and gained > 0):
             return gained, error, jumps
         layers, u = self.model.kan_layers, self.objective.activations()
-        values = self.parameters.read(self.model)
         before = [(layer, layer.basis, layer.grid, layer.edge_coefficients().clone()) for layer in layers]
         extend_grids(self.model, u, near=0.0)
         if all(layer.grid is grid for layer, _, grid, _ in before):
@@ -153,12 +158,11 @@ class JumpPenaltyStepper:
         for layer, basis, grid, coefficients in before:  # also those that are frozen
             layer.replace_grid(basis, grid, coefficients)
         self._take_grids()
-        self.parameters.write(self.model, values)
         return -math.inf if strays(self.model, u) else gained, error, jumps
 
     def _take_grids(self) -> None:
         """Works out again what depends on the grids."""
-        self.jump_penalty = JumpPenalty(self.model, self.parameters)
+        self.jump_penalty = JumpPenalty(self.model, self.parameters, getattr(self, "jump_penalty", None))
 
     def _evaluate(self) -> tuple[float, float]:
         """The objective, and the sum of the squared jumps."""
@@ -185,7 +189,7 @@ def _jumps(layer: KANLayer) -> Tensor | None:
     """Jumps of the highest derivative, rows `(G - 1, I, size)`; None where the basis has no knots."""
     if layer.basis.degree is None or layer.basis.resolution < 2:
         return None
-    jumps = derivative_jumps(layer.knots().detach(), layer.basis.degree)
+    jumps = derivative_jumps(layer.knots().detach(), layer.basis.degree, layer.table().prepared.detach())
     if layer.base_weight is None:
         return jumps
     return torch.cat([jumps, jumps.new_zeros(*jumps.shape[:2], 1)], dim=2)

@@ -36,6 +36,8 @@ MIN_RELATIVE_DECREASE = 0.02
 MAX_GEODESIC_LOSS, DIFFERENCE_STEP, MAX_ACCELERATION_RATIO = 1e-2, 0.1, 0.4
 """Geodesic acceleration (Transtrum & Sethna 2012): used below this share of the spread, with this step of the finite difference,
 and accepted up to this length relative to the step."""
+LEAST_GROWTH = 2.0
+"""Factor of the damping after a refused step, twice as much after each other one (Nielsen 1999)."""
 LIGHT_DAMPING_RATIO = 1e-2
 """Damping of linear parameters that are solved for anyway; without it, undetermined ones would grow freely."""
 MAX_QR_WORK = 2e11
@@ -86,7 +88,7 @@ class MarquardtStepper(JumpPenaltyStepper):
         self.size = values.numel()
         self.damped = torch.ones_like(values)
         self.damped[lightly] = LIGHT_DAMPING_RATIO
-        self.damping, self.growth = recipe.damping, 2.0
+        self.damping, self.growth = recipe.damping, LEAST_GROWTH
         self.exhausted, self.every, self.needs_qr = self.size == 0, 1, False
         self.gradient_norm = self.step_norm = math.nan
         self.scale: Tensor | None = None
@@ -112,9 +114,9 @@ class MarquardtStepper(JumpPenaltyStepper):
             self.growth *= 2
         self._write(start)
         if self._can_use_qr() and not self.needs_qr:
-            self.uses_qr, self.needs_qr, self.damping, self.growth = True, True, 1e-6, 2.0
+            self.uses_qr, self.needs_qr, self.damping, self.growth = True, True, 1e-6, LEAST_GROWTH
         elif self._reduce_ratio():
-            self.damping, self.growth = 1e-3, 2.0
+            self.damping, self.growth = 1e-3, LEAST_GROWTH
         else:
             self.exhausted = True
         return self.error
@@ -127,9 +129,12 @@ class MarquardtStepper(JumpPenaltyStepper):
         return {name: getattr(self, name) for name in names}
 
     def _moves(self, factor: DampedFactor, start: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """The step along the geodesic to second order, where that is to be trusted; then the plain one; each with that."""
+        """The step along the geodesic to second order, where that is to be trusted; then the plain one; each with that.
+
+        After a refused step the model is no longer where geodesics begin.
+        """
         move = factor.move
-        if self.error < MAX_GEODESIC_LOSS * self.spread:
+        if self.error < MAX_GEODESIC_LOSS * self.spread and self.growth == LEAST_GROWTH:
             bend = self._directional_curvature(start, move)
             turn = None if bend is None else factor.solve(bend)
             if turn is not None and float((turn / factor.root).norm()) <= MAX_ACCELERATION_RATIO * float(
@@ -140,7 +145,7 @@ class MarquardtStepper(JumpPenaltyStepper):
 
     def _accept(self, ratio: float, error: float, roughness: float) -> None:
         self.damping = max(self.damping * max(1 / 3, 1 - (2 * min(ratio, 2.0) - 1) ** 3), 1e-15)
-        self.growth = 2.0
+        self.growth = LEAST_GROWTH
         self.error, self.jump_size = error, roughness
         self._update_weight()
 

@@ -164,17 +164,22 @@ def test_halves_are_cut_relative_to_the_whole_box_where_no_slope_is_known_and_ne
     assert by(np.array([[0.001, 1.0]])) == [[5.0, 1.0]] * 2
 
 
-@pytest.mark.parametrize(
-    ("text", "sign"), [("bounded(lower=-50.0)", 1), ("bounded(upper=50.0)", -1), ("monotone('x1')", 1)]
-)
-def test_the_slopes_that_faces_state_are_looked_at(text, sign):
-    """Of `x1² + x2` (lower), its opposite (upper), and `d/dx1`, which rises along x1 only."""
+def square_and_line() -> sw.KAN:
+    """`x1² + x2`."""
     model = sw.KAN([2, 1], degree=2, grid=1, base="none", bias=False, dtype=torch.float64)
     layer = model.kan_layers[0]
     with torch.no_grad():
         t = layer.grid
         layer.coefficients.copy_(torch.stack([t[0][1:-2] * t[0][2:-1], (t[1][1:-2] + t[1][2:-1]) / 2])[:, :, None])
-    check, lo, hi = check_of(model, text), np.array([[0.25, -1.0]]), np.array([[1.0, 1.0]])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"), [("bounded(lower=-50.0)", 1), ("bounded(upper=50.0)", -1), ("monotone('x1')", 1)]
+)
+def test_the_slopes_that_faces_state_are_looked_at(text, sign):
+    """Of `x1² + x2` (lower), its opposite (upper), and `d/dx1`, which rises along x1 only."""
+    check, lo, hi = check_of(square_and_line(), text), np.array([[0.25, -1.0]]), np.array([[1.0, 1.0]])
     slopes = [sign, 0] if "monotone" in text else [sign, sign]
     for first, second in np.ndindex(3, 3):
         stated = np.array([[first - 1, second - 1]])
@@ -241,12 +246,7 @@ def test_the_mean_value_is_taken_about_the_best_point(monkeypatch, slopes, least
 )
 def test_bends_are_known_to_rounding(text, holds, above):
     """Of `x1² + x2`."""
-    model = sw.KAN([2, 1], degree=2, grid=1, base="none", bias=False, dtype=torch.float64)
-    layer = model.kan_layers[0]
-    with torch.no_grad():
-        t = layer.grid
-        layer.coefficients.copy_(torch.stack([t[0][1:-2] * t[0][2:-1], (t[1][1:-2] + t[1][2:-1]) / 2])[:, :, None])
-    check, (lo, hi) = check_of(model, text), np.array([[[-0.5, -1.0]], [[0.75, 0.5]]])
+    check, (lo, hi) = check_of(square_and_line(), text), np.array([[[-0.5, -1.0]], [[0.75, 0.5]]])
     assert check.holds(lo, hi, holds - 1e-12)[0].all()
     with contextlib.suppress(Unreadable):
         assert not check.holds(lo, hi, above + 1e-12)[0].any()

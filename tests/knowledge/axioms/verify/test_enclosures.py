@@ -90,7 +90,7 @@ def test_edges_of_one_sign_are_known_exactly():
     assert (slopes.lo[0][rising] >= 0).all()
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", [pytest.param(seed, marks=[pytest.mark.slow] * (seed > 7)) for seed in range(24)])
 @pytest.mark.parametrize("arithmetic", ["prover", "checker"])
 def test_networks_stay_in_their_ranges(arithmetic, seed):
     model = any_model(seed)

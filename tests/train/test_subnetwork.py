@@ -1,0 +1,70 @@
+"""Networks with far more numbers than rows are fitted in part: which part, when, and how well."""
+
+from itertools import product
+
+import pytest
+import torch
+
+from splinework import KAN, fit
+from splinework.train.subnetwork import MAX_PARAMETERS, subnetwork
+
+SHAPES = {
+    "two layers": [30, 40, 2],
+    "three layers": [12, 20, 9, 1],
+    "products": [9, (6, 8), 1],
+    "no hidden nodes": [40, 3],
+    "one of many inputs": [300, 1],
+}
+
+
+@pytest.mark.parametrize(("case", "share"), [*product(SHAPES, (0.2, 0.6, 1.0))])
+def test_a_part_has_some_edges_of_the_network_and_every_layer_a_node(case, share):
+    model = KAN(SHAPES[case], grid=8, generator=torch.Generator().manual_seed(0))
+    inputs = torch.rand(model.inputs, generator=torch.Generator().manual_seed(1)) < share
+    inputs[-1] = True
+    part = subnetwork(model, inputs)
+    assert part.config.shape == model.config.shape
+    reached, hidden = inputs, []
+    for own, layer, nodes in zip(model.kan_layers, part.kan_layers, model.config.nodes[1:], strict=True):
+        open_ = layer.mask != 0
+        assert not bool((open_ & (own.mask == 0)).any())
+        assert torch.equal(open_.any(1), reached)
+        ends = open_.any(0)
+        assert torch.equal(open_, reached[:, None] & ends)  # all edges between the nodes that stay
+        stays = [bool(ends[list(group)].all()) for group in nodes.groups]
+        assert stays == [bool(ends[list(group)].any()) for group in nodes.groups]  # a product has all its factors
+        assert stays == sorted(stays, reverse=True)
+        reached = torch.tensor(stays)
+        hidden.append(sum(stays))
+    assert bool(reached.all())
+    assert part.parameter_count(active=True) <= MAX_PARAMETERS or set(hidden[:-1]) <= {1}
+
+
+def few_rows(count=80, inputs=24, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x, fresh = (2 * torch.rand(n, inputs, generator=generator, dtype=torch.float64) - 1 for n in (count, 1000))
+
+    def truth(u):
+        return u[:, 3] * u[:, 7] + torch.sin(2 * u[:, 11])
+
+    return x, truth(x) + 0.02 * torch.randn(count, generator=generator, dtype=torch.float64), fresh, truth(fresh)
+
+
+def test_few_rows_of_many_inputs_are_fitted_by_the_inputs_that_they_show():
+    x, y, fresh, truth = few_rows()
+    result = fit(KAN([24, 12, 1]), x, y, progress=False)
+    assert result.model.config.shape == [24, 12, 1]
+    assert {"x4", "x8", "x12"} <= set(result.model.active_inputs())
+    assert len(result.model.active_inputs()) <= 5
+    with torch.no_grad():
+        error = (result.model(fresh)[:, 0] - truth).square().mean().sqrt() / truth.std()
+    assert float(error) < 0.1
+    assert any("rows are few for more" in decision.text for decision in result.history.decisions)
+
+
+@pytest.mark.parametrize("how", [{"steps": 2}, {"starts": 1}, {"budget": 2}])
+def test_a_fit_with_settings_keeps_the_whole_network(how):
+    x, y, *_ = few_rows()
+    with pytest.warns(UserWarning, match="few"):
+        result = fit(KAN([24, 12, 1]), x, y, progress=False, **({"steps": 2} | how))
+    assert result.model.active_edges() == 24 * 12 + 12
