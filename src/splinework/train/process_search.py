@@ -123,8 +123,7 @@ def without_idle_inputs(
     has followed the noise by some of them misses each: so more noise is tried too, and the search begins anew on what is left;
     of few rows it begins from more noise besides, unless it goes on from a search that did (`begins`).
     """
-    rows, found = (RowPairs.of(z), t, inverse), covariance
-    starts = [covariance]
+    rows, starts = (RowPairs.of(z), t, inverse), [covariance]
     if begins and z.shape[1] > 1 and len(z) <= MAX_FEW_ROWS and not covariance.noise_is_known:
         starts += [maximise(_start(family, z, NOISY), *rows, MAX_ITERATIONS)[0] for family in FAMILIES[:2]]
     found = min((_selected(start, z, rows, iterations) for start in starts), key=lambda one: _cost(one, rows))
