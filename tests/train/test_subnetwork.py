@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from splinework import KAN, fit
-from splinework.train.subnetwork import MAX_PARAMETERS, subnetwork
+from splinework.train.fitting import prepare
+from splinework.train.options import TrainingOptions
+from splinework.train.subnetwork import MAX_PARAMETERS, subnetwork, within_reach
 
 SHAPES = {
     "two layers": [30, 40, 2],
@@ -62,9 +64,21 @@ def test_few_rows_of_many_inputs_are_fitted_by_the_inputs_that_they_show():
     assert any("rows are few for more" in decision.text for decision in result.history.decisions)
 
 
-@pytest.mark.parametrize("how", [{"steps": 2}, {"starts": 1}, {"budget": 2}])
-def test_a_fit_with_settings_keeps_the_whole_network(how):
+HOW = {
+    "defaults": {},
+    "steps": {"steps": 50},
+    "starts": {"starts": 1},
+    "budget": {"budget": 2},
+    "grids": {"grids": [5]},
+}
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_only_a_fit_by_default_is_one_of_a_part(how):
     x, y, *_ = few_rows()
-    with pytest.warns(UserWarning, match="few"):
-        result = fit(KAN([24, 12, 1]), x, y, progress=False, **({"steps": 2} | how))
-    assert result.model.active_edges() == 24 * 12 + 12
+    options = TrainingOptions(**HOW[how])
+    rows, objective = prepare(KAN([24, 12, 1], dtype=torch.float64), x, y, options)
+    found, known = within_reach(objective, rows, options)
+    assert (found is objective and known is rows) == (how != "defaults")
+    assert (found.model.active_edges() < 24 * 12 + 12) == (how == "defaults")
+    assert bool(known.covariances) == (how == "defaults")

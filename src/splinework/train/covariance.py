@@ -17,6 +17,8 @@ from torch import Tensor
 
 Family = Literal["squared exponential", "matern 5/2", "matern 3/2"]
 FAMILIES: tuple[Family, ...] = ("squared exponential", "matern 5/2", "matern 3/2")
+MAX_NOISE_SHARE = 0.5
+"""Share of noise in the squared errors of rows left out below which what is left is not noise."""
 MAX_BLOCK_ENTRIES = 2**17
 """Covariances that are worked out at once, a megabyte: a cache holds them while the curves are added (6000 points and 1000 nodes
 of five inputs take 0.27 s of processor time, and 1.0 in blocks of 4096 points)."""

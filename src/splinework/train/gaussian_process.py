@@ -14,15 +14,23 @@ import torch
 from torch import Tensor
 
 from splinework.train.between_rows import MAX_REFIT_ROWS, cross_validated
-from splinework.train.covariance import MAX_BLOCK_ENTRIES, Covariance, Kernel, RowPairs, condition, kernel_of
+from splinework.train.covariance import (
+    MAX_BLOCK_ENTRIES,
+    MAX_NOISE_SHARE,
+    Covariance,
+    Kernel,
+    RowPairs,
+    condition,
+    kernel_of,
+)
 
 EVIDENCE_ROWS, MAX_EVIDENCE_ROWS = 300, 600
 """Rows by which hyperparameters are searched for, as an evaluation costs the cube, and by which what was found is followed on."""
 MAX_EXACT_ROWS, N_INDUCING_ROWS = 2000, 1000
 """Rows up to which the process is exact; with more it is a regression on the covariances with a sample of this size."""
-MAX_NOISE_SHARE, MIN_LEFT_SHARE = 0.5, 1e-4
-"""Share of noise in the squared errors of rows left out, and of these in the variance, below and above which the search begins
-anew on more rows: what is left is not noise. The best optimum of few rows may know nothing of a narrow peak."""
+MIN_LEFT_SHARE = 1e-4
+"""Share of the squared errors of rows left out in the variance above which the search begins anew on more rows where these are no
+noise: the best optimum of few rows may know nothing of a narrow peak."""
 LAST_ITERATIONS = 20
 """Iterations of L-BFGS by which the best of a search is followed on more rows."""
 MIN_FREE_SHARE = 0.1

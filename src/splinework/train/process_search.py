@@ -18,7 +18,16 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from scipy.optimize import minimize
 from torch import Tensor
 
-from splinework.train.covariance import FAMILIES, Covariance, Family, RowPairs, cholesky_factor, condition, kernel_of
+from splinework.train.covariance import (
+    FAMILIES,
+    MAX_NOISE_SHARE,
+    Covariance,
+    Family,
+    RowPairs,
+    cholesky_factor,
+    condition,
+    kernel_of,
+)
 
 TRIAL_ITERATIONS, MAX_ITERATIONS = 12, 80
 """Iterations of L-BFGS by which starts are compared, and most of them from the best on."""
@@ -32,9 +41,8 @@ LONG_SPREAD = 3.0
 """Spread of the prior of the logarithm of a length scale above its middle; below it is 1."""
 CHANCE_GAIN = 1.0
 """What an idle input adds to the log likelihood by chance, in the mean: half for each of a length and a slope (Wilks 1938)."""
-MAX_NOISE_SHARE, NOISE_LEVELS, NOISY = 0.5, (0.5, 1.0), 0.5
-"""Share of noise in squared errors of rows left out from which on no more noise is tried; levels between both logarithms; and
-the noise of further starts."""
+NOISE_LEVELS, NOISY = (0.5, 1.0), 0.5
+"""More noise that is tried, between the logarithms of what was found and of the error of rows left out; and further starts'."""
 STEP, MIN_CURVATURE = 1e-3, 1e-2
 """Differences of logarithms by which the curvature of the density is found, and the least one, of what even priors leave open."""
 START_LENGTHS = (1.5, 0.4)
