@@ -213,7 +213,8 @@ bool run_squares(int64_t rows, nb::list layers, nb::list inputs, nb::list places
     require(nb::len(inputs) == read.size() && nb::len(places) == read.size(), "one entry per layer is needed");
     for (size_t l = 0; l < read.size(); ++l) {
         Reader place(places[l]);
-        ExpandedLayer own{read[l].layer, Reader(inputs[l]).matrix<const double>(), place.address<const int64_t>(), place.next()};
+        ExpandedLayer own{read[l].layer, Reader(inputs[l]).matrix<const double>(), place.address<const int64_t>(),
+                          place.address<const int64_t>()};
         require(own.x && own.edges && own.layer.c && own.layer.base_kind != Base::given, "an expansion needs all of a layer");
         e.layers.push_back(own);
     }

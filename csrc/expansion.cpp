@@ -16,7 +16,7 @@ constexpr double most_numbers = 4e6;  // of the sums of all parts
 // A function of a layer as a place among the parameters of its edges to sum j; -1 where there is none.
 int64_t parameter(const ExpandedLayer& own, int64_t function, int64_t j) {
     const int64_t input = function / own.functions();
-    if (input == own.layer.inputs) return own.biases < 0 ? -1 : own.biases + j;
+    if (input == own.layer.inputs) return own.biases ? own.biases[j] : -1;
     const int64_t edge = own.edges[input * own.layer.outputs + j];
     return edge < 0 ? -1 : edge + function % own.functions();
 }

@@ -17,7 +17,7 @@ struct ExpandedLayer {
     Layer<double> layer;
     Matrix<const double> x;            // (N, I)
     const int64_t* edges = nullptr;    // (I, J): place of the edge's first coefficient, -1 where there is no edge
-    int64_t biases = -1;               // place of the first bias, or -1
+    const int64_t* biases = nullptr;   // (J): place of each bias; absent where there are none
     int64_t functions() const { return layer.splines + (layer.base_kind != Base::none); }  // of an input
 };
 

@@ -1,8 +1,11 @@
-"""The beginning of a lesson: a run, the objective of a network with nine hidden nodes, and the plan of its training."""
+"""The beginning of a lesson: a run, the objective of a network with nine hidden nodes, and the plan of its training; a clock."""
+
+import time
 
 import torch
 
 import splinework as sw
+from splinework.train import process_search
 from splinework.train.data_objective import DataObjective
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
@@ -13,3 +16,17 @@ def lesson(u, t, seed):
     objective = DataObjective(sw.KAN([u.shape[1], 9, 1], dtype=torch.float64), u=u, t=t, seed=seed)
     plan = make_plan(objective, TrainingOptions(seed=seed, progress=False), smooth=False)
     return TrainingRun(None, torch.Generator().manual_seed(seed)), objective, plan
+
+
+class EvidenceClock:
+    """A clock on which an evaluation of the evidence takes a second, and nothing else any time."""
+
+    def __init__(self, monkeypatch):
+        self.now, own = 0.0, process_search.negative_evidence
+
+        def counted(*given, **how):
+            self.now += 1
+            return own(*given, **how)
+
+        monkeypatch.setattr(process_search, "negative_evidence", counted)
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)

@@ -10,6 +10,8 @@ import torch
 from splinework.train import gaussian_process, process_search
 from splinework.train.covariance import FAMILIES, Covariance, RowPairs, cholesky_factor, condition, kappa, kernel_of
 from splinework.train.gaussian_process import fit_process
+from splinework.train.process_search import EvidenceRows
+from tests.train.lessons import EvidenceClock
 
 
 def rows(count, inputs=2, noise=0.0, seed=0):
@@ -53,14 +55,13 @@ def test_the_covariance_is_the_sum_that_its_definition_says(monkeypatch, family,
 @pytest.mark.parametrize(("family", "additive"), [*product(FAMILIES, (False, True))])
 def test_the_derivatives_of_the_evidence_are_those_of_differences(family, additive):
     one, (x, y) = covariance(family, additive), rows(20)
-    inverse, pairs = torch.linspace(0.5, 2, 20, dtype=torch.float64), RowPairs.of(x)
-    _, slope = process_search.negative_evidence(one, pairs, y, inverse)
+    seen = EvidenceRows.of(x, y, torch.linspace(0.5, 2, 20, dtype=torch.float64))
+    _, slope = process_search.negative_evidence(one, seen)
     for k in range(len(one.values)):
         step = torch.zeros_like(one.values)
         step[k] = 1e-5
         up, down = (
-            process_search.negative_evidence(replace(one, values=one.values + s * step), pairs, y, inverse)[0]
-            for s in (1, -1)
+            process_search.negative_evidence(replace(one, values=one.values + s * step), seen)[0] for s in (1, -1)
         )
         assert float(slope[k]) == pytest.approx((up - down) / 2e-5, rel=1e-5, abs=1e-6)
 
@@ -71,9 +72,10 @@ def test_the_evidence_and_its_derivatives_are_those_of_dense_algebra(family, add
     one, (x, y) = covariance(family, additive), rows(40)
     if twin:  # rows that are nearly alike and next to no noise: the matrix takes more on its diagonal
         x, one = 1e-7 * x, one.with_noise(1e-22)
-    inverse, pairs = torch.linspace(0.5, 2, 40, dtype=torch.float64), RowPairs.of(x)
+    inverse = torch.linspace(0.5, 2, 40, dtype=torch.float64)
+    seen = EvidenceRows.of(x, y, inverse)
     of = replace(one, values=one.values + 0.3), one  # the first leaves nothing behind
-    value, slope = [process_search.negative_evidence(each, pairs, y, inverse) for each in of][1]
+    value, slope = [process_search.negative_evidence(each, seen) for each in of][1]
     matrix, fresh = (one.noise * inverse).diag(), RowPairs.of(x)
     factor = cholesky_factor(matrix.put_(fresh.places, one.expand(fresh)[0], accumulate=True))
     loads, inside = torch.cholesky_solve(y[:, None], factor)[:, 0], torch.cholesky_inverse(factor)
@@ -181,10 +183,9 @@ def test_without_an_input_is_the_covariance_of_the_others(family, additive, i):
         (fewer.variance(x), own.variance(x[:, others])),
     ):
         torch.testing.assert_close(got, expected, rtol=1e-12, atol=0)
-    pairs, inverse = (RowPairs.of(each) for each in (x, x[:, others])), torch.ones_like(y)
-    (value, slope), (least, least_slope) = (
-        process_search.negative_evidence(each, at, y, inverse) for each, at in zip((fewer, own), pairs, strict=True)
-    )
+    seen = EvidenceRows.of(x, y, torch.ones_like(y))
+    value, slope = process_search.negative_evidence(fewer, seen)
+    least, least_slope = process_search.negative_evidence(own, seen.among(fewer.depends))
     assert value == pytest.approx(least, rel=1e-12, abs=0)
     torch.testing.assert_close(slope[places], least_slope, rtol=1e-9, atol=1e-12)
     assert not bool(slope[~fewer.values.isfinite()].any())
@@ -193,9 +194,9 @@ def test_without_an_input_is_the_covariance_of_the_others(family, additive, i):
 
 def test_the_integral_over_the_hyperparameters_is_that_of_a_sample():
     x, y = rows(25, inputs=1, noise=0.2)
-    z, t, ones = (x - x.mean(0)) / x.std(0), (y - y.mean()) / y.std(), torch.ones_like(y)
-    pairs, values = RowPairs.of(z), torch.tensor([-1.0, 0.0, 0.0, -1.0], dtype=torch.float64)
-    found = process_search.maximise(Covariance("matern 5/2", values, 1), pairs, t, ones, 80)
+    z, t = (x - x.mean(0)) / x.std(0), (y - y.mean()) / y.std()
+    seen, values = EvidenceRows.of(z, t, torch.ones_like(y)), torch.tensor([-1.0, 0.0, 0.0, -1.0], dtype=torch.float64)
+    found = process_search.maximise(Covariance("matern 5/2", values, 1), seen, 80)
     _, lower, upper = process_search._prior_normals(found[0])
     generator, best = torch.Generator().manual_seed(0), found[0].values
     drawn = torch.randn(1500, 4, generator=generator, dtype=torch.float64)
@@ -203,12 +204,12 @@ def test_the_integral_over_the_hyperparameters_is_that_of_a_sample():
     logs = []
     for step in drawn:
         at = best + spread * step
-        value, _ = process_search.negative_evidence(replace(found[0], values=at), pairs, t, ones)
+        value, _ = process_search.negative_evidence(replace(found[0], values=at), seen)
         pull, _ = process_search._priors(found[0])(at)
         logs.append(-value - pull + float(step.square().sum()) / 2)
     sampled = torch.logsumexp(torch.tensor(logs), 0) - math.log(1500) + float(spread.log().sum())
     sampled -= float(((lower + upper) / 2).log().sum())
-    assert process_search.integrated(found, pairs, t, ones) == pytest.approx(float(sampled), abs=0.5)
+    assert process_search.integrated(found, seen) == pytest.approx(float(sampled), abs=0.5)
 
 
 def test_constant_inputs_and_targets_are_no_obstacle():
@@ -247,10 +248,10 @@ def test_many_rows_without_noise_are_met_to_far_below_the_root_of_rounding(monke
 def test_a_search_on_few_rows_that_leaves_more_than_noise_begins_anew_on_more(noise, monkeypatch):
     (x, y), asked, own = rows(160, noise=noise), [], process_search.estimate
 
-    def estimate(z, t, inverse, *more):
-        asked.append(len(z))
+    def estimate(seen, *more):
+        asked.append(len(seen.z))
         if len(asked) > 1:
-            return own(z, t, inverse, *more)
+            return own(seen, *more)
         values = torch.tensor(
             [math.log(0.1), -4.0, *[5.0] * 2, *[-8.0] * 2], dtype=torch.float64
         )  # nothing, and little noise
@@ -263,8 +264,8 @@ def test_a_search_on_few_rows_that_leaves_more_than_noise_begins_anew_on_more(no
     monkeypatch.setattr(
         process_search,
         "maximise",
-        lambda start, pairs, t, inverse, most: (
-            (start, -1e9) if most == gaussian_process.LAST_ITERATIONS else climb(start, pairs, t, inverse, most)
+        lambda start, seen, most: (
+            (start, -1e9) if most == gaussian_process.LAST_ITERATIONS else climb(start, seen, most)
         ),
     )
     process = fit_process(x, y)
@@ -291,8 +292,8 @@ def test_a_search_goes_on_only_with_what_may_still_be_the_best(monkeypatch):
     x, y = rows(200, noise=0.05)
     climb, ended = process_search.maximise, []
 
-    def counted(start, pairs, t, inverse, most):
-        found = climb(start, pairs, t, inverse, most)
+    def counted(start, seen, most):
+        found = climb(start, seen, most)
         if most == process_search.MAX_ITERATIONS:
             ended.append((start.family, start.additive))
         return found
@@ -305,7 +306,7 @@ def test_a_search_goes_on_only_with_what_may_still_be_the_best(monkeypatch):
     assert len([each for each in ended if not each[1]]) > len(FAMILIES)  # not all of them at first
     assert best.evidence > everywhere.evidence - 1
     ended.clear()
-    process_search.estimate(x, y, torch.ones_like(y), None, math.inf)
+    process_search.estimate(EvidenceRows.of(x, y, torch.ones_like(y)), None, math.inf)
     assert not ended  # more than that is known already
 
 
@@ -318,3 +319,18 @@ def test_a_covariance_among_more_inputs_is_the_same_function_of_its_own(family, 
     torch.testing.assert_close(found(x, x), own(x[:, used], x[:, used]), rtol=1e-12, atol=0)
     torch.testing.assert_close(found.variance(x), own.variance(x[:, used]), rtol=1e-12, atol=0)
     assert bool(process_search._priors(found)(found.values)[1].isfinite().all())
+
+
+@pytest.mark.parametrize(("count", "inputs"), [(40, 1), (40, 6), (160, 3)])
+@pytest.mark.parametrize("deadline", [0.0, 30.0])
+def test_a_search_for_a_process_ends_when_its_time_is_up(count, inputs, deadline, monkeypatch):
+    (x, y), clock = rows(count, inputs, 0.1), EvidenceClock(monkeypatch)
+    found = fit_process(x, y, deadline=deadline)
+    over = clock.now - deadline
+    assert bool(found(x).isfinite().all())
+    assert over < 30  # what has been found so far, and the folds of few rows
+    clock.now = 0.0
+    whole = fit_process(x, y)
+    assert clock.now > 2 * (deadline + over)
+    clock.now = 0.0
+    torch.testing.assert_close(fit_process(x, y, deadline=1e6)(x), whole(x), rtol=0, atol=0)

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from splinework.train import process_search
-from splinework.train.covariance import Covariance, RowPairs
+from splinework.train.covariance import Covariance
 from splinework.train.gaussian_process import fit_process
+from splinework.train.process_search import EvidenceRows
 
 
 def test_columns_that_do_nothing_are_told_from_few_rows():
@@ -77,9 +78,9 @@ def test_the_cost_of_a_set_of_inputs_counts_the_sets_of_its_size(used):
     one = Covariance("matern 5/2", torch.randn(14, generator=generator).double(), 6)
     for i in range(used, 6):
         one = one.without(i)
-    pairs, ones = RowPairs.of(x), torch.ones_like(y)
-    density = -process_search.negative_evidence(one, pairs, y, ones)[0]
+    rows = EvidenceRows.of(x, y, torch.ones_like(y))
+    density = -process_search.negative_evidence(one, rows)[0]
     density -= process_search._priors(one)(one.values)[0]
     sets = {1: 6, 3: 20, 6: 1}[used]
     expected = torch.tensor(float(sets)).double().log() + used - density
-    assert process_search._cost(one, (pairs, y, ones)) == pytest.approx(float(expected), rel=1e-12)
+    assert process_search._cost(one, rows) == pytest.approx(float(expected), rel=1e-12)

@@ -22,7 +22,7 @@ CASES = [
 ]
 
 
-def _network(shape: list[int], settings: dict[str, object], seed: int, *, sparse: bool) -> sw.KAN:
+def _network(shape: list[int], settings: dict[str, object], seed: int, *, closed: str = "") -> sw.KAN:
     random = torch.Generator().manual_seed(seed)
     model = sw.KAN(shape, dtype=torch.float64, generator=random, **settings)  # type: ignore[arg-type]
     with torch.no_grad():
@@ -31,21 +31,25 @@ def _network(shape: list[int], settings: dict[str, object], seed: int, *, sparse
             layer.spline_weight.uniform_(0.5, 2.0, generator=random)
             if layer.bias is not None:
                 layer.bias.normal_(generator=random)
-            if sparse:
+            if closed == "edges":
                 layer.mask.copy_((torch.rand(layer.mask.shape, generator=random) < 0.7).to(layer.mask))
-                layer.mask[0, 0] = 1.0
+            if closed == "nodes":  # from inputs and hidden nodes that are not the first; what leads into these stays
+                layer.mask[1::2] = 0.0
+            layer.mask[0, 0] = 1.0
+            if closed == "all":
+                layer.mask.zero_()
     return model
 
 
-@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("closed", ["", "edges", "nodes", "all"])
 @pytest.mark.parametrize(("shape", "settings"), CASES)
 @torch.no_grad()
 def test_squares_tangents_and_backward_passes_are_those_of_the_jacobian(
-    shape: list[int], settings: dict[str, object], sparse: bool, monkeypatch: pytest.MonkeyPatch
+    shape: list[int], settings: dict[str, object], closed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("splinework.kernels.expansion.SQUARES_PER_PRODUCT", 1e-9)  # whatever is faster
     for seed, rows in ((0, 1), (1, 131), (2, 4200 if shape == [2, 5, 1] else 64)):
-        model, random = _network(shape, settings, seed, sparse=sparse), torch.Generator().manual_seed(seed)
+        model, random = _network(shape, settings, seed, closed=closed), torch.Generator().manual_seed(seed)
         parameters = ParameterVector.of(model)
         u = 1.3 * torch.randn(rows, shape[0], generator=random, dtype=torch.float64)  # some beyond the grid
         here, plain = linearised(model, parameters, u), Linearisation(model, parameters, u)
@@ -59,6 +63,11 @@ def test_squares_tangents_and_backward_passes_are_those_of_the_jacobian(
         close = {"rtol": 1e-11, "atol": 1e-11 * float(weighed.abs().max() ** 2) * rows}
         torch.testing.assert_close(matrix, weighed.T @ weighed, **close)
         assert matrix.abs().max() > 0
+        products = torch.zeros_like(matrix)
+        weighed_here = here.weighed(root)
+        weighed_here.gram(products, weighed_here.dense())
+        torch.testing.assert_close(products, matrix, **close)
+        torch.testing.assert_close(weighed_here.squared_lengths(), matrix.diagonal(), **close)
         torch.testing.assert_close(vector, torch.einsum("nop,no->p", jacobian, pull), **close)
         step = torch.randn(size, generator=random, dtype=torch.float64)
         torch.testing.assert_close(here.times(step), jacobian @ step, rtol=1e-10, atol=1e-10)
@@ -68,7 +77,7 @@ def test_squares_tangents_and_backward_passes_are_those_of_the_jacobian(
 
 @torch.no_grad()
 def test_squares_are_added_to_what_is_there_and_do_not_depend_on_threads() -> None:
-    model = _network([3, 6, 2], {}, 3, sparse=False)
+    model = _network([3, 6, 2], {}, 3)
     parameters = ParameterVector.of(model)
     u = torch.rand(9000, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     here, size = linearised(model, parameters, u), parameters.size(model)

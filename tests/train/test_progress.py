@@ -106,7 +106,7 @@ def test_the_line_goes_away_and_nobody_goes_on_writing(streams):
 
 def test_the_line_tells_stage_step_errors_and_time(streams):
     _, errors = streams(out=False, err=True)
-    show(Progress(True), steps_of([0.5, 0.25], pace=40.0))
+    show(Progress(True), steps_of([0.5], pace=40.0))
     assert "grid 5 · step 1 · rmse 0.5 · held out 1 40 s" in errors.text
     assert "left" not in errors.text
     streams(out=False, err=True, patience=60.0)
@@ -114,6 +114,18 @@ def test_the_line_tells_stage_step_errors_and_time(streams):
     bar(replace(steps_of([0.5])[0], rmse_validation=math.nan))
     assert bar.text() == "grid 5 · step 1 · rmse 0.5"
     assert bar.times() == "1 s · at most 9 s left"
+
+
+@pytest.mark.parametrize("first", ["starting", "smooth estimate"])
+def test_before_the_first_step_the_line_tells_what_is_done_first(first, streams):
+    _, errors = streams(out=False, err=True)
+    with Progress(True, budget=90.0, first=first):
+        ends = time.monotonic() + 60
+        while first not in errors.text and time.monotonic() < ends:
+            time.sleep(0.01)
+    assert f"{first} " in errors.text
+    assert "at most 1 min 30 s left" in errors.text
+    assert errors.text.rstrip().endswith("\x1b[2K")
 
 
 def test_a_wide_terminal_has_a_bar_where_an_end_is_known(streams):

@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from splinework import KAN, fit
+from splinework.train import StopTraining
 from splinework.train.fitting import prepare
 from splinework.train.options import TrainingOptions
 from splinework.train.subnetwork import MAX_PARAMETERS, subnetwork, within_reach
+from tests.train.lessons import EvidenceClock
 
 SHAPES = {
     "two layers": [30, 40, 2],
@@ -82,3 +84,26 @@ def test_only_a_fit_by_default_is_one_of_a_part(how):
     assert (found is objective and known is rows) == (how != "defaults")
     assert (found.model.active_edges() < 24 * 12 + 12) == (how == "defaults")
     assert bool(known.covariances) == (how == "defaults")
+
+
+SEARCHES = {"oversized": (60, [30, 61, 1]), "skewed": (60, [2, 5, 1]), "few and noisy": (60, [3, 7, 1])}
+
+
+@pytest.mark.parametrize("case", SEARCHES)
+@pytest.mark.parametrize("budget", [100.0, 300.0])
+def test_searches_before_the_first_step_leave_time_for_steps(case, budget, monkeypatch):
+    count, shape = SEARCHES[case]
+    x = torch.rand(count, shape[0], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = torch.sin(3 * x[:, 0]) + 0.3 * torch.randn(count, generator=torch.Generator().manual_seed(1)).double()
+    x, seen = x.pow(-2) if case == "skewed" else x, []
+
+    def first(step):
+        seen.append(step.seconds)
+        raise StopTraining("seen")
+
+    for limit in (None, budget):
+        EvidenceClock(monkeypatch)
+        fit(KAN(shape), x, y, budget=limit, callbacks=(first,), progress=False)
+        monkeypatch.undo()
+    unlimited, limited = seen
+    assert limited <= min(budget, 0.5 * unlimited)

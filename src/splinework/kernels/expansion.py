@@ -74,7 +74,7 @@ class NativeExpansion:
         return found
 
     def add_squares(
-        self, matrix: Tensor, vector: Tensor, places: Sequence[tuple[Tensor, int]], root: Tensor, pull: Tensor
+        self, matrix: Tensor, vector: Tensor, places: Sequence[tuple[Tensor, Tensor | None]], root: Tensor, pull: Tensor
     ) -> bool:
         """Adds `JᵀR²J` to the matrix `(P, P)` and `Jᵀp` to the vector `(P,)`; False, and nothing done, where a product is faster.
 
@@ -82,7 +82,7 @@ class NativeExpansion:
             matrix: Contiguous.
             vector: Contiguous.
             places: For each layer the place of every edge's first coefficient `(I, J)`, int64, -1 where there is no edge; and of
-                the first bias, or -1.
+                every bias `(J,)`, or None. Both contiguous.
             root: The diagonal of R, `(N, outputs)`.
             pull: p, `(N, outputs)`.
         """
@@ -90,7 +90,7 @@ class NativeExpansion:
             self.x.shape[0],
             self._addresses.layers,
             [(x.data_ptr(), *x.stride()) for x in self.inputs],
-            [(edges.data_ptr(), bias) for edges, bias in places],
+            [(edges.data_ptr(), 0 if bias is None else bias.data_ptr()) for edges, bias in places],
             (root.data_ptr(), *root.stride()),
             (pull.data_ptr(), *pull.stride()),
             (matrix.data_ptr(), vector.data_ptr(), matrix.shape[0]),

@@ -37,8 +37,8 @@ from splinework.train.teacher import MIN_ROWS, teach
 
 MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 10_000, 64, 4
 """Sizes up to which the rival is fitted."""
-MAX_CURVE_ROWS = 100_000
-"""Rows up to which curves may be the rival; beyond `MAX_ROWS` a process knows too few of them."""
+MAX_CURVE_ROWS, MAX_CURVE_VALUES = 100_000, 2_000_000
+"""Rows, and values of covariates, up to which curves may be the rival; beyond `MAX_ROWS` a process knows too few of them."""
 MIN_FITTED_ROWS, MAX_FITTED_ROWS = 500, 10_000
 """Rows from which on a network may be fitted to the rows themselves, and the most that it sees."""
 MAX_HIDDEN, MAX_PARAMETERS, GRID, DEGREE = 11, 1000, 5, 3
@@ -123,7 +123,8 @@ def smooth_estimates(
     The search for the process goes on from the covariances, where some are given.
     """
     count, inputs, outputs = len(x), x.shape[1], y.shape[1]
-    if not (MIN_ROWS <= count <= MAX_CURVE_ROWS and inputs <= MAX_COVARIATES and outputs <= MAX_TARGETS):
+    short = MIN_ROWS <= count <= min(MAX_CURVE_ROWS, MAX_CURVE_VALUES // inputs)
+    if not (short and inputs <= MAX_COVARIATES and outputs <= MAX_TARGETS):
         return []
     model = network_for(inputs, outputs, seed, names)
     set_units(model, x, y, always=True)
@@ -200,10 +201,12 @@ def fit_network(
     rows = Samples(model.input_scaling(x), model.output_scaling(y), weights)
     split = DataSplit(rows.rows(some[~held[some]]), rows.rows(unseen), True, Squared(), covariances)
     objective = DataObjective(model, u=split.used.u, t=split.used.t, weights=split.used.weights, seed=seed)
+    if covariances:
+        objective = of_inputs(objective, torch.stack([each.depends for each in covariances]).any(0), seed)
     options = TrainingOptions(seed=seed, progress=False, callbacks=(step_teller(on_step, "fit", max_iter),))
     with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)  # the caller judges the network
-        outcome = conduct(model, x, split, objective, options)
+        outcome = conduct(objective.model, x, split, objective, options)
     assert outcome.judged is not None
     outputs = torch.full_like(y, math.nan)
     with torch.no_grad():

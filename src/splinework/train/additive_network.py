@@ -80,14 +80,14 @@ def leaves_nothing(curves: CurveEstimate, objective: DataObjective) -> bool:
 
 
 def better_process(
-    curves: CurveEstimate, objective: DataObjective, seed: int, begun: Sequence[Covariance], error: float
+    curves: CurveEstimate, objective: DataObjective, seed: int, begun: Sequence[Covariance], run: TrainingRun
 ) -> ProcessTeacher | None:
     """A process, blended with curves, that predicts clean rows clearly better than these alone; None where there is none.
 
-    Held-out rows have an `error` under the curves without penalties, where these pay.
+    The best score of the run is what held-out rows have under the curves without penalties, where these pay.
     """
-    process = ProcessTeacher.of(objective.samples, seed, curves, begun)
-    is_better = float(process.left_out.square().mean()) < MAX_CLEAN_RATIO * error**2
+    process = ProcessTeacher.of(objective.samples, seed, curves, begun, deadline=run.half_time)
+    is_better = float(process.left_out.square().mean()) < MAX_CLEAN_RATIO * run.best_score**2
     return process if is_better and is_ahead(process, curves, objective) else None
 
 

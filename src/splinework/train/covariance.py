@@ -143,18 +143,19 @@ class Covariance:
         size, near, slopes = math.exp(2 * float(self.values[1])), self._of(2) ** -2, self._of(3).square()
         joint, bend = (part.mul_(size) for part in kappa(self.family, near @ pairs.gaps))
         total = (joint + 1).addmv_(pairs.products.T, slopes)
-        sizes, close = (self._of(4).square(), self._of(5) ** -2) if self.additive else (slopes[:0], near[:0])
+        bent = torch.nonzero(self.depends)[:, 0] if self.additive else torch.zeros(0, dtype=torch.long)
+        sizes, close = (self._of(4)[bent].square(), self._of(5)[bent] ** -2) if self.additive else (near[:0], near[:0])
         curves, bends = pairs.room[:, : len(close)]
-        for i, one in enumerate(close):  # one after the other stays in the cache
-            curves[i], slope = kappa(self.family, one * pairs.gaps[i])
-            torch.mul(slope, pairs.gaps[i], out=bends[i])
+        for i, (j, one) in enumerate(zip(bent.tolist(), close, strict=True)):  # one after the other stays in the cache
+            curves[i], slope = kappa(self.family, one * pairs.gaps[j])
+            torch.mul(slope, pairs.gaps[j], out=bends[i])
         total.addmv_(curves.T, sizes)
 
         def derivatives(weight: Tensor) -> Tensor:
             by_length = -2 * near * (pairs.gaps @ bend.mul_(weight))
-            by_width = -2 * sizes * close * (bends @ weight)
-            by_slope, by_size = 2 * slopes * (pairs.products @ weight), 2 * sizes * (curves @ weight)
-            return torch.cat([2 * (weight @ joint)[None], by_length, by_slope, by_size, by_width])
+            by_slope, by_curve = 2 * slopes * (pairs.products @ weight), near.new_zeros(2, self.additive * self.inputs)
+            by_curve[:, bent] = 2 * sizes * torch.stack([curves @ weight, -close * (bends @ weight)])
+            return torch.cat([2 * (weight @ joint)[None], by_length, by_slope, *by_curve])
 
         return total, derivatives
 

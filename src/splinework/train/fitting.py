@@ -1,9 +1,9 @@
 """`fit`: data in, fitted model out."""
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+import time
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +26,14 @@ from splinework.train.losses import Loss, Squared
 from splinework.train.options import FitKeywords, TrainingOptions, is_shared, options_of, with_options
 from splinework.train.penalties import Penalty
 from splinework.train.plan import TrainingPlan, make_plan
-from splinework.train.residual import Residual
-from splinework.train.residual_terms import as_list, check_term, term_of
+from splinework.train.progress import Progress
+from splinework.train.residual_terms import with_residuals
 from splinework.train.run import TrainingRun
-from splinework.train.smoothing import is_oversized
 from splinework.train.sources import Source
 from splinework.train.stages import extend_margins, polish, polish_strays, run_stages
 from splinework.train.stream import take_stream
 from splinework.train.stream_objective import StreamObjective
-from splinework.train.teacher import Learned, finish, is_knowable, is_teachable, run_taught_stages
+from splinework.train.teacher import Learned, finish, is_teachable, run_taught_stages
 from splinework.train.threads import one_thread
 from splinework.train.uncertainty import (
     IntervalEstimate,
@@ -153,47 +152,52 @@ def fit(
     True
     """
     chosen = options_of(fit, options, keywords, TrainingOptions)
+    began = time.monotonic()
+    prepare_all, conduct_all = partial(prepared, began=began), partial(conduct, began=began)
     # Whatever the caller's: derivatives are needed here.
     with torch.inference_mode(False), torch.enable_grad():
         if is_shared(chosen):
             from splinework.train.shared_fit import fit_together
 
-            rows, outcome = fit_together(model, x, y, chosen, prepared, conduct)
+            rows, outcome = fit_together(model, x, y, chosen, prepare_all, conduct_all)
         else:
-            rows, objective = prepared(model, x, y, chosen)
-            outcome = conduct(model, x, rows, objective, chosen)
+            rows, objective = prepare_all(model, x, y, chosen)
+            outcome = conduct_all(model, x, rows, objective, chosen)
         return FitResult(
             outcome.model, outcome.history, evidence(rows, outcome.penalties, outcome.polished, outcome.network)
         )
 
 
-def prepared(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[DataSplit, DataObjective | StreamObjective]:
-    """The checked rows, and the objective for a copy of the model."""
+def prepared(
+    model: KAN, x: Any, y: Any, options: TrainingOptions, *, began: float | None = None
+) -> tuple[DataSplit, DataObjective | StreamObjective]:
+    """The checked rows, and the objective for a copy of the model, of a fit that began at a time on the clock."""
     work = working_copy(model, "fit", "x, y")
     work.take_names(x)
     rows, objective = prepare(work, x, y, options)
     if len(options.residuals):
-        return rows, _with_residuals(objective, options.residuals)
-    if isinstance(objective, DataObjective) and is_oversized(objective):
-        from splinework.train.subnetwork import within_reach  # loaded where there is one
+        return rows, with_residuals(objective, options.residuals)
+    if isinstance(objective, DataObjective):
+        from splinework.train.subnetwork import simplified  # loaded by the first fit of rows in memory
 
-        objective, rows = within_reach(objective, rows, options)
-    plan = make_plan(objective, options, smooth=options.smooths)
-    if isinstance(objective, DataObjective) and is_knowable(objective, plan, options):
-        from splinework.train.input_transform import on_even_scales  # loaded where scales may change
-
-        rows = on_even_scales(objective, rows, options)
-        objective = replace(objective, u=rows.used.u)
+        with Progress(options.progress, budget=options.budget, first="smooth estimate"):
+            return simplified(objective, rows, options, began)
     return rows, objective
 
 
 def conduct(
-    model: KAN, x: Any, rows: DataSplit, objective: DataObjective | StreamObjective, chosen: TrainingOptions
+    model: KAN,
+    x: Any,
+    rows: DataSplit,
+    objective: DataObjective | StreamObjective,
+    chosen: TrainingOptions,
+    *,
+    began: float | None = None,
 ) -> Outcome:
-    """The fit itself, from the plan to the model that is handed back."""
+    """The fit itself, which began at a time on the clock, from the plan to the model that is handed back."""
     plan = make_plan(objective, chosen, smooth=chosen.smooths)
     held_out = None if rows.held_out is None else objective_of(objective.model, rows.held_out, rows.criterion, ())
-    run = TrainingRun.of(chosen, held_out, torch.Generator().manual_seed(chosen.seed))
+    run = TrainingRun.of(chosen, held_out, torch.Generator().manual_seed(chosen.seed), began)
     if chosen.checkpoint is not None:
         run.journal = open_journal(Path(chosen.checkpoint), _fingerprint(objective, rows, plan, chosen))
     counts = f"{objective.count} rows to fit, {rows.held_out_count} held out"
@@ -210,7 +214,8 @@ def conduct(
             "the columns that they keep."
         )
     run.judge_anew(objective, run.held_out)
-    with one_thread(objective.is_small), run.listening(chosen):
+    estimates = isinstance(objective, DataObjective) and is_teachable(objective, plan, chosen)
+    with one_thread(objective.is_small), run.listening(chosen, "smooth estimate" if estimates else "starting"):
         final, judge, taught = _take_all_steps(run, objective, rows, plan, chosen)
     for finding in _findings(run, rows, judge, objective, taught=taught):
         run.warn(finding.text)
@@ -269,16 +274,6 @@ def _take_all_steps(
     except KeyboardInterrupt:
         run.stopped = "interrupted; the best state so far was kept"
     return final, judge, learned.source != "rows"
-
-
-def _with_residuals(objective: DataObjective | StreamObjective, residuals: Sequence[Residual]) -> JointObjective:
-    """The objective with residuals besides; a ConfigError if rows stream, or one does not depend on the model."""
-    if not isinstance(objective, DataObjective):
-        raise ConfigError("residuals go with rows in memory; hand in x and y as arrays, or fit without residuals.")
-    model = objective.model
-    terms = [check_term(model, term_of(model, each, n + 1)) for n, each in enumerate(as_list(residuals))]
-    parts = {each.name: getattr(objective, each.name) for each in fields(objective)}
-    return JointObjective(**parts, terms=tuple(terms))
 
 
 def _fingerprint(

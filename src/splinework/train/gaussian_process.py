@@ -19,10 +19,10 @@ from splinework.train.covariance import (
     MAX_NOISE_SHARE,
     Covariance,
     Kernel,
-    RowPairs,
     condition,
     kernel_of,
 )
+from splinework.train.threads import suited_to
 
 EVIDENCE_ROWS, MAX_EVIDENCE_ROWS = 300, 600
 """Rows by which hyperparameters are searched for, as an evaluation costs the cube, and by which what was found is followed on."""
@@ -132,6 +132,7 @@ def fit_process(
     changed: bool = False,
     is_last: bool = True,
     quick: bool = False,
+    deadline: float = math.inf,
 ) -> GaussianProcess:
     """Hyperparameters of the largest marginal likelihood, and the posterior mean.
 
@@ -146,6 +147,7 @@ def fit_process(
         changed: Whether targets have changed since `begun`, so that it never stays.
         is_last: Whether idle inputs are left out, and left-out residuals of few rows are those of processes without each fold.
         quick: Whether hyperparameters of many rows are those of a few hundred, as for comparisons.
+        deadline: Time on the clock by which the search ends, with what it has found; a part of it may take a second longer.
 
     Returns:
         The process.
@@ -155,15 +157,16 @@ def fit_process(
     >>> float((process(x) - torch.sin(3 * x[:, 0])).abs().max()) < 1e-4
     True
     """
-    found = _fitted(x, y, weights, seed, begun, None, noise, changed, quick, is_last)
-    if not (is_last and is_refitted(x)):
-        return replace(found, left_out=_inflation(found) * found.left_out)
+    with suited_to(len(x)):
+        found = _fitted(x, y, weights, seed, begun, None, noise, deadline, changed, quick, is_last)
+        if not (is_last and is_refitted(x)):
+            return replace(found, left_out=_inflation(found) * found.left_out)
 
-    def without(seen: Tensor) -> GaussianProcess:
-        some = None if weights is None else weights[seen] / weights[seen].mean()
-        return _fitted(x[seen], y[seen], some, seed, found.covariance, LAST_ITERATIONS, noise)
+        def without(seen: Tensor) -> GaussianProcess:
+            some = None if weights is None else weights[seen] / weights[seen].mean()
+            return _fitted(x[seen], y[seen], some, seed, found.covariance, LAST_ITERATIONS, noise, deadline)
 
-    return replace(found, left_out=cross_validated(x, y, without))
+        return replace(found, left_out=cross_validated(x, y, without))
 
 
 def is_refitted(x: Tensor) -> bool:
@@ -179,12 +182,13 @@ def _fitted(
     begun: Covariance | None,
     iterations: int | None,
     noise: float | None = None,
+    deadline: float = math.inf,
     changed: bool = False,
     quick: bool = False,
     selects: bool = False,
 ) -> GaussianProcess:
     """The process, with left-out residuals at the hyperparameters of all rows; from `begun` on with these iterations."""
-    from splinework.train.process_search import MAX_ITERATIONS, estimate, maximise, without_idle_inputs  # when asked
+    from splinework.train.process_search import MAX_ITERATIONS, EvidenceRows, estimate, maximise, without_idle_inputs
 
     share = torch.full_like(y, 1 / len(y)) if weights is None else weights / weights.sum()
     shift, centre = share @ x, float(share @ y)
@@ -195,14 +199,16 @@ def _fitted(
     inverse = torch.ones_like(t) if weights is None else 1 / weights.clamp_min(MIN_WEIGHT)
     few, more = order[:EVIDENCE_ROWS], order[:MAX_EVIDENCE_ROWS]
     known = None if noise is None else noise / spread**2
-    covariance, evidence = (
-        estimate(z[few], t[few], inverse[few], known) if begun is None else (begun.with_noise(known), -math.inf)
-    )
+
+    def seen(some: Tensor) -> EvidenceRows:
+        return EvidenceRows.of(z[some], t[some], inverse[some], deadline)
+
+    covariance, evidence = estimate(seen(few), known) if begun is None else (begun.with_noise(known), -math.inf)
     most = iterations or MAX_ITERATIONS if len(more) == len(few) else LAST_ITERATIONS
     asked = begun is not None and (changed or len(z) == len(more))  # other rows, or targets, than those before
     fresh = not quick and covariance.rows < len(more)
     if asked or fresh:
-        covariance, evidence = maximise(covariance, RowPairs.of(z[more]), t[more], inverse[more], most)
+        covariance, evidence = maximise(covariance, seen(more), most)
     nodes = z if len(z) <= MAX_EXACT_ROWS else z[order[:N_INDUCING_ROWS]]
 
     def conditioned(one: Covariance) -> tuple[Tensor, Tensor, Tensor]:
@@ -211,14 +217,13 @@ def _fitted(
     found = conditioned(covariance)
     left = float(share @ found[1].square())
     if fresh and len(more) > len(few) and covariance.noise < MAX_NOISE_SHARE * left and left > MIN_LEFT_SHARE:
-        anew, larger = estimate(z[more], t[more], inverse[more], known, evidence)
+        anew, larger = estimate(seen(more), known, evidence)
         if larger > evidence:
             covariance, evidence = anew, larger
             found = conditioned(covariance)
     searched = begun is None or changed or fresh
     if selects and searched and covariance.rows == len(more):
-        seen = z[more], t[more], inverse[more]
-        fewer, density = without_idle_inputs(covariance, evidence, *seen, LAST_ITERATIONS, begins=begun is None)
+        fewer, density = without_idle_inputs(covariance, evidence, seen(more), LAST_ITERATIONS, begins=begun is None)
         if fewer is not covariance:
             rival = conditioned(fewer)
             # A sample of the rows may not show what all of them do.

@@ -197,18 +197,21 @@ class EvenScaling(Scaling):
         return found
 
 
-def on_even_scales(objective: DataObjective, rows: DataSplit, options: TrainingOptions) -> DataSplit:
+def on_even_scales(
+    objective: DataObjective, rows: DataSplit, options: TrainingOptions, until: float = math.inf
+) -> DataSplit:
     """The rows with skewed inputs on even scales, which the network's scaling then has; the same where none are asked for.
 
     Args:
         objective: The objective of a network with its units; the network's scaling changes.
         rows: The rows in these units.
         options: The options of a fit by default; the scales of a network that knows something, or has shapes, stay.
+        until: Time on the clock by which searches for a process end.
     """
     model = objective.model
     if not _may_change_scales(objective, options):
         return rows
-    transform, known = even_scales(rows.used, options.seed)
+    transform, known = even_scales(rows.used, options.seed, until)
     rows = replace(rows, covariances=known or rows.covariances)
     if transform is None:
         return rows
@@ -266,7 +269,9 @@ def leave_even_scales(run: TrainingRun, final: DataObjective) -> tuple[KAN, Data
 
 
 @torch.no_grad()
-def even_scales(rows: Samples, seed: int) -> tuple[InputTransform | None, tuple[Covariance, ...]]:
+def even_scales(
+    rows: Samples, seed: int, until: float = math.inf
+) -> tuple[InputTransform | None, tuple[Covariance, ...]]:
     """The transform of skewed inputs, where a Gaussian process on their even scales predicts left-out rows better.
 
     Better is: by more than a standard error. Of one input the curve that would be the estimate is asked: clean rows are met to
@@ -275,6 +280,7 @@ def even_scales(rows: Samples, seed: int) -> tuple[InputTransform | None, tuple[
     Args:
         rows: Inputs, targets of a regression, and weights.
         seed: Seed of the sample of rows that are asked.
+        until: Time on the clock by which searches for a process end.
 
     Returns:
         The transform, or None; and the covariances of the process on the scales that are taken, where one was asked.
@@ -294,7 +300,7 @@ def even_scales(rows: Samples, seed: int) -> tuple[InputTransform | None, tuple[
             within = replace(some, u=(2 * u - least - most) / (most - least))
             errors = estimated_curve(KAN([1, some.t.shape[1]], dtype=u.dtype, device=u.device), within, seed)[1]
             return errors.to(u.device).square().mean(1), ()
-        teacher = ProcessTeacher.of(replace(some, u=u), seed, quick=True)
+        teacher = ProcessTeacher.of(replace(some, u=u), seed, quick=True, deadline=until)
         return teacher.left_out.to(u.device).square().mean(1), teacher.covariances
 
     (even, on_even), (raw, on_raw) = asked(transform(some.u)), asked(some.u)

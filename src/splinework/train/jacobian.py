@@ -279,14 +279,16 @@ class Linearisation:
             if table.size < MIN_SCATTER_RATIO * active or matrix.shape[0] < MIN_SCATTER_PARAMETERS:
                 _add_product(matrix, jacobian, slice(own.start, rest.stop))
                 continue
-            seen = passed.layer.squash(passed.x)
+            used, source = torch.unique(i, return_inverse=True)
+            table = replace(table, grid=table.grid[used], prepared=table.prepared[used])
+            seen = passed.layer.squash(passed.x)[:, used].contiguous()
             wide = matrix[own, own.start :].unflatten(0, (len(i), table.size))
             for output in range(to_sums.shape[1]):
                 columns = jacobian[:, output, own.start :].contiguous()
                 for one in torch.unique(j).tolist():
                     which = (j == one).nonzero()[:, 0]
-                    factor = to_sums[:, output, one, None].expand(-1, passed.layer.inputs).contiguous()
-                    wide[which] += scatter(table, seen, factor, columns)[i[which]]
+                    factor = to_sums[:, output, one, None].expand(-1, len(used)).contiguous()
+                    wide[which] += scatter(table, seen, factor, columns)[source[which]]
             matrix[own.stop :, own] = matrix[own, own.stop :].T
             _add_product(matrix, jacobian, rest)
         for numbers, _, _ in self._functions():

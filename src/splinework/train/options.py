@@ -24,8 +24,7 @@ from splinework.train.callbacks import Callback
 from splinework.train.losses import Loss, make_loss
 from splinework.train.optim import LBFGS, Optimiser, make_optimiser
 from splinework.train.penalties import Penalty, Roughness
-from splinework.train.residual import Residual
-from splinework.train.residual_terms import as_list
+from splinework.train.residual import Residual, as_list
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -215,10 +214,9 @@ class TrainingOptions:
         }
         return cls(**{**own, **options})
 
-    @property
-    def deadline(self) -> float | None:
-        """Deadline on the monotonic clock for a run that begins now; None without a limit."""
-        return None if self.budget is None else time.monotonic() + self.budget
+    def deadline(self, began: float | None = None) -> float | None:
+        """Time on the monotonic clock at which a fit that began then, or begins now, must end; None without a limit."""
+        return None if self.budget is None else self.budget + (time.monotonic() if began is None else began)
 
     @property
     def smooths(self) -> bool:

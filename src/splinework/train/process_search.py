@@ -7,15 +7,16 @@ Williams 2006, eq. 2.30).
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from operator import itemgetter
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotri
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 from torch import Tensor
 
 from splinework.train.covariance import (
@@ -51,52 +52,87 @@ MIN_NOISE, MAX_NOISE = 1e-6, 2.0
 """Bounds of the noise's standard deviation, in standard deviations of y."""
 
 
-def estimate(
-    z: Tensor, t: Tensor, inverse: Tensor, noise: float | None = None, least: float = -math.inf
-) -> tuple[Covariance, float]:
+@dataclass(frozen=True)
+class EvidenceRows:
+    """Rows by which hyperparameters are compared.
+
+    Attributes:
+        z: Standardised inputs `(N, inputs)`.
+        t: Standardised targets `(N,)`.
+        inverse: The variance of a row's noise, as a multiple of that of a row of weight 1, `(N,)`.
+        pairs: All pairs of rows.
+        deadline: Time on the clock after which no search begins or goes on: what has been found by then is taken.
+    """
+
+    z: Tensor
+    t: Tensor
+    inverse: Tensor
+    pairs: RowPairs
+    deadline: float = math.inf
+
+    @classmethod
+    def of(cls, z: Tensor, t: Tensor, inverse: Tensor, deadline: float = math.inf) -> EvidenceRows:
+        """The rows and their pairs."""
+        return cls(z, t, inverse, RowPairs.of(z), deadline)
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() > self.deadline
+
+    def among(self, used: Tensor) -> EvidenceRows:
+        """The rows with some inputs only, which are `used (inputs,)`."""
+        return self.of(self.z[:, used], self.t, self.inverse, self.deadline)
+
+
+def estimate(rows: EvidenceRows, noise: float | None = None, least: float = -math.inf) -> tuple[Covariance, float]:
     """The covariance of the largest posterior density: family and start first, then a curve per input too.
 
     Of few rows that does not say what a model with more numbers is worth: there each family gets curves, and integrals decide.
     Where the first iterations do not come beyond a log density of `least`, which is known already, there are no more.
     """
-    inputs, pairs, rows, few = z.shape[1], RowPairs.of(z), (t, inverse), len(z) <= MAX_FEW_ROWS
+    inputs, few = rows.z.shape[1], len(rows.z) <= MAX_FEW_ROWS
     tried, found = [], []
     for family in FAMILIES:
-        starts = [_start(family, z, 0.1, length).with_noise(noise) for length in START_LENGTHS]
-        tried.append(_begun(starts, pairs, *rows))
+        if tried and rows.over:
+            break
+        starts = [_start(family, rows.z, 0.1, length).with_noise(noise) for length in START_LENGTHS]
+        tried.append(_begun(starts, rows))
 
     def with_curves(plain: Covariance) -> tuple[Covariance, float]:
-        curves = torch.tensor([math.log(0.3), math.log(0.7)], dtype=z.dtype).repeat_interleave(inputs)
-        more = replace(plain, values=torch.cat([plain.values, curves]), additive=True)
+        like, values = rows.z, plain.values
+        curves = torch.tensor([math.log(0.3), math.log(0.7)], dtype=like.dtype).repeat_interleave(inputs)
+        more = replace(plain, values=torch.cat([values, curves]), additive=True)
         additive = replace(more, values=more.values.clone())
         additive.values[1] = math.log(0.05)  # a sum of curves and next to nothing else
-        return _begun([more, additive], pairs, *rows)
+        return _begun([more, additive], rows)
 
     best = max(tried, key=itemgetter(1))
     if best[1] <= least and (inputs == 1 or with_curves(best[0])[1] <= least):
         return best
-    for plain in _followed(tried, pairs, *rows, all_of_them=few):
+    for plain in _followed(tried, rows, all_of_them=few):
         found.append(plain)
-        if inputs > 1:
-            found.append(maximise(with_curves(plain[0])[0], pairs, *rows, MAX_ITERATIONS))
-    return max(found, key=lambda each: integrated(each, pairs, t, inverse) if few else each[1])
+        if inputs > 1 and not rows.over:
+            found.append(maximise(with_curves(plain[0])[0], rows, MAX_ITERATIONS))
+    integrates = few and not rows.over
+    return max(found, key=lambda each: integrated(each, rows) if integrates else each[1])
 
 
-def _begun(starts: Sequence[Covariance], pairs: RowPairs, t: Tensor, inverse: Tensor) -> tuple[Covariance, float]:
+def _begun(starts: Sequence[Covariance], rows: EvidenceRows) -> tuple[Covariance, float]:
     """The best of some starts after their first iterations: most of them have the same end."""
-    return max((maximise(start, pairs, t, inverse, TRIAL_ITERATIONS) for start in starts), key=itemgetter(1))
+    return max((maximise(start, rows, TRIAL_ITERATIONS) for start in starts), key=itemgetter(1))
 
 
 def _followed(
-    tried: Sequence[tuple[Covariance, float]], pairs: RowPairs, t: Tensor, inverse: Tensor, *, all_of_them: bool
+    tried: Sequence[tuple[Covariance, float]], rows: EvidenceRows, *, all_of_them: bool
 ) -> list[tuple[Covariance, float]]:
     """Each family at its end, or only the best one: those that are further behind than iterations gain are not gone on with."""
     least = -math.inf if all_of_them else max(tried, key=itemgetter(1))[1] - MAX_GAIN
-    ended = [maximise(start, pairs, t, inverse, MAX_ITERATIONS) for start, value in tried if value >= least]
+    ended = [maximise(start, rows, MAX_ITERATIONS) for start, value in tried if value >= least]
     return ended if all_of_them else [max(ended, key=itemgetter(1))]
 
 
-def integrated(found: tuple[Covariance, float], pairs: RowPairs, t: Tensor, inverse: Tensor) -> float:
+def integrated(found: tuple[Covariance, float], rows: EvidenceRows) -> float:
     """The log evidence of all hyperparameters, without a constant: Laplace's approximation at the largest density (MacKay 1992).
 
     A number that the rows determine has cost its share of the prior; one that they do not is free.
@@ -106,9 +142,7 @@ def integrated(found: tuple[Covariance, float], pairs: RowPairs, t: Tensor, inve
     bends = []
     for step in STEP * torch.eye(len(lower), dtype=lower.dtype):
         ends = [covariance.values + step, covariance.values - step]
-        up, down = (
-            negative_evidence(replace(covariance, values=at), pairs, t, inverse)[1] + prior(at)[1] for at in ends
-        )
+        up, down = (negative_evidence(replace(covariance, values=at), rows)[1] + prior(at)[1] for at in ends)
         bends.append((up - down) / (2 * STEP))
     hessian = torch.stack(bends)
     curvatures = torch.linalg.eigvalsh((hessian + hessian.T) / 2).clamp_min(MIN_CURVATURE)
@@ -116,14 +150,7 @@ def integrated(found: tuple[Covariance, float], pairs: RowPairs, t: Tensor, inve
 
 
 def without_idle_inputs(
-    covariance: Covariance,
-    density: float,
-    z: Tensor,
-    t: Tensor,
-    inverse: Tensor,
-    iterations: int,
-    *,
-    begins: bool = True,
+    covariance: Covariance, density: float, rows: EvidenceRows, iterations: int, *, begins: bool = True
 ) -> tuple[Covariance, float]:
     """The covariance without the inputs from which the rows gain no more than by chance, and its log density.
 
@@ -131,23 +158,25 @@ def without_idle_inputs(
     has followed the noise by some of them misses each: so more noise is tried too, and the search begins anew on what is left;
     of few rows it begins from more noise besides, unless it goes on from a search that did (`begins`).
     """
-    rows, starts = (RowPairs.of(z), t, inverse), [covariance]
+    z, starts = rows.z, [covariance]
+    if rows.over:
+        return covariance, density
     if begins and z.shape[1] > 1 and len(z) <= MAX_FEW_ROWS and not covariance.noise_is_known:
-        starts += [maximise(_start(family, z, NOISY), *rows, MAX_ITERATIONS)[0] for family in FAMILIES[:2]]
-    found = min((_selected(start, z, rows, iterations) for start in starts), key=lambda one: _cost(one, rows))
+        starts += [maximise(_start(family, z, NOISY), rows, MAX_ITERATIONS)[0] for family in FAMILIES[:2]]
+    found = min((_selected(start, rows, iterations) for start in starts), key=lambda one: _cost(one, rows))
     return (covariance, density) if found is covariance else (found, _density(found, rows))
 
 
-def _selected(covariance: Covariance, z: Tensor, rows: tuple[RowPairs, Tensor, Tensor], iterations: int) -> Covariance:
+def _selected(covariance: Covariance, rows: EvidenceRows, iterations: int) -> Covariance:
     """The covariance of the least cost by turns of leaving inputs out and beginning anew on what is left."""
     found, asked = covariance, set[tuple[bool, ...]]()
     for noisier in (False, True):
-        found = _without_idle_inputs(found, z, rows, iterations, noisier=noisier)
+        found = _without_idle_inputs(found, rows, iterations, noisier=noisier)
         while (used := found.depends).sum() > 1 and not bool(used.all()) and (key := tuple(used.tolist())) not in asked:
             asked.add(key)
             known = found.noise if found.noise_is_known else None
-            anew = replace(estimate(z[:, used], *rows[1:], known)[0].among(used), rows=len(z))
-            anew = _without_idle_inputs(anew, z, rows, iterations, noisier=noisier)
+            anew = replace(estimate(rows.among(used), known)[0].among(used), rows=len(rows.z))
+            anew = _without_idle_inputs(anew, rows, iterations, noisier=noisier)
             if _cost(anew, rows) >= _cost(found, rows):
                 break
             found = anew
@@ -162,20 +191,18 @@ def _start(family: Family, z: Tensor, noise: float, length: float = START_LENGTH
     return Covariance(family, values, inputs)
 
 
-def _without_idle_inputs(
-    covariance: Covariance, z: Tensor, rows: tuple[RowPairs, Tensor, Tensor], iterations: int, *, noisier: bool
-) -> Covariance:
+def _without_idle_inputs(covariance: Covariance, rows: EvidenceRows, iterations: int, *, noisier: bool) -> Covariance:
     """The covariance of the least cost with input after input left out, those first that are missed least."""
     found, least = covariance, _cost(covariance, rows)
-    while int(found.depends.sum()) > 1:
+    while int(found.depends.sum()) > 1 and not rows.over:
         ends = []
-        for start in _noisier(found, z, *rows[1:]) if noisier else [found]:
+        for start in _noisier(found, rows) if noisier else [found]:
             used, path = torch.nonzero(start.depends)[:, 0].tolist(), [start]
             missed = {i: _cost(start.without(i), rows) for i in used}
             for i in sorted(used, key=missed.__getitem__)[:-1]:
                 path.append(path[-1].without(i))
             ends.append(min(path, key=lambda one: _cost(one, rows)))
-        ended = [maximise(end, *rows, iterations)[0] for end in ends if end is not found]
+        ended = [maximise(end, rows, iterations)[0] for end in ends if end is not found]
         costs = [_cost(end, rows) for end in ended]
         if not ended or min(costs) >= least:
             break
@@ -186,9 +213,10 @@ def _without_idle_inputs(
     return found
 
 
-def _noisier(covariance: Covariance, z: Tensor, t: Tensor, inverse: Tensor) -> list[Covariance]:
+def _noisier(covariance: Covariance, rows: EvidenceRows) -> list[Covariance]:
     """The covariance, and with more noise, up to the error of rows left out, where most of that is no noise."""
-    left = condition(kernel_of(covariance, z, z), t, covariance.noise * inverse)[1].square().mean()
+    kernel = kernel_of(covariance, rows.z, rows.z)
+    left = condition(kernel, rows.t, covariance.noise * rows.inverse)[1].square().mean()
     if covariance.noise_is_known or covariance.noise > MAX_NOISE_SHARE * float(left):
         return [covariance]
     found, first = [covariance], covariance.values[0]
@@ -199,12 +227,12 @@ def _noisier(covariance: Covariance, z: Tensor, t: Tensor, inverse: Tensor) -> l
     return found
 
 
-def _density(covariance: Covariance, rows: tuple[RowPairs, Tensor, Tensor]) -> float:
+def _density(covariance: Covariance, rows: EvidenceRows) -> float:
     """The log density that is maximised."""
-    return -negative_evidence(covariance, *rows, slope=False)[0] - _priors(covariance)(covariance.values)[0]
+    return -negative_evidence(covariance, rows, slope=False)[0] - _priors(covariance)(covariance.values)[0]
 
 
-def _cost(covariance: Covariance, rows: tuple[RowPairs, Tensor, Tensor]) -> float:
+def _cost(covariance: Covariance, rows: EvidenceRows) -> float:
     """Minus the log density; what idle inputs gain by chance; and, as there are many sets of inputs, how unlikely this one is.
 
     Every number of inputs is as likely as another, and every set of as many (Scott & Berger, Annals of Statistics 38, 2010).
@@ -213,26 +241,29 @@ def _cost(covariance: Covariance, rows: tuple[RowPairs, Tensor, Tensor]) -> floa
     return CHANCE_GAIN * used + math.log(math.comb(covariance.inputs, used)) - _density(covariance, rows)
 
 
-def maximise(
-    start: Covariance, pairs: RowPairs, t: Tensor, inverse: Tensor, iterations: int
-) -> tuple[Covariance, float]:
+def maximise(start: Covariance, rows: EvidenceRows, iterations: int) -> tuple[Covariance, float]:
     """L-BFGS on the logarithms; the covariance with the best values, and the log density there."""
-    d, prior = start.inputs, _priors(start)
+    d, prior, free, used = start.inputs, _priors(start), start.values.isfinite(), start.depends
     low = [math.log(MIN_NOISE), -4.0, *[-4.0] * d, *[-8.0] * d, *([-8.0] * d + [-4.0] * d) * start.additive]
     high = [math.log(MAX_NOISE), 5.0, *[8.0] * d, *[4.0] * d, *([4.0] * d + [5.0] * d) * start.additive]
     if start.noise_is_known:
         low[0] = high[0] = float(start.values[0])
-
-    free = start.values.isfinite()
+    if rows.over:
+        return start, _density(start, rows)
+    seen = rows if bool(used.all()) else rows.among(used)
 
     def at(values: NDArray[np.float64]) -> Covariance:
-        return replace(start, values=start.values.masked_scatter(free, torch.from_numpy(values)), rows=len(t))
+        return replace(start, values=start.values.masked_scatter(free, torch.from_numpy(values)), rows=len(rows.t))
 
     def cost(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        covariance = at(values)
-        value, slope = negative_evidence(covariance, pairs, t, inverse)
-        pulled, pull = prior(covariance.values)
-        return value + pulled, (slope + pull)[free].numpy()
+        own = replace(start, values=torch.from_numpy(values), inputs=seen.z.shape[1])
+        value, slope = negative_evidence(own, seen)
+        pulled, pull = prior(at(values).values)
+        return value + pulled, (slope + pull[free]).numpy()
+
+    def go_on(intermediate_result: OptimizeResult) -> None:
+        if rows.over:
+            raise StopIteration
 
     found = minimize(
         cost,
@@ -240,19 +271,19 @@ def maximise(
         jac=True,
         method="L-BFGS-B",
         bounds=np.array([low, high]).T[free.numpy()],
+        callback=go_on,
         options={"maxiter": iterations, "ftol": MIN_GAIN},
     )
     return at(found.x), -float(found.fun)
 
 
-def negative_evidence(
-    covariance: Covariance, pairs: RowPairs, t: Tensor, inverse: Tensor, *, slope: bool = True
-) -> tuple[float, Tensor]:
+def negative_evidence(covariance: Covariance, rows: EvidenceRows, *, slope: bool = True) -> tuple[float, Tensor]:
     """Minus the log marginal likelihood, without its constant, and its derivatives (R. & W. 2006, eqs. 2.30 and 5.9).
 
     Without `slope` there are none, in half of the time.
     """
-    noise, (values, derivatives) = covariance.noise * inverse, covariance.expand(pairs)
+    t, pairs, noise = rows.t, rows.pairs, covariance.noise * rows.inverse
+    values, derivatives = covariance.expand(pairs)
     matrix = t.new_zeros(len(t), len(t))
 
     def fill() -> Tensor:

@@ -57,6 +57,7 @@ class ProcessTeacher:
         begun: Sequence[Covariance] = (),
         *,
         quick: bool = False,
+        deadline: float = math.inf,
     ) -> ProcessTeacher:
         """The teacher fitted to the rows, blended with the curves by weights from out-of-sample errors.
 
@@ -66,10 +67,11 @@ class ProcessTeacher:
             curves: A sum of curves, or None.
             begun: Covariances of a teacher of most of these rows, from which the search for hyperparameters goes on.
             quick: Whether hyperparameters of many rows are those of a few hundred, as for comparisons.
+            deadline: Time on the clock by which the search ends, with what it has found.
         """
         u, weights = rows.u.cpu(), None if rows.weights is None else rows.weights.cpu()
         columns = zip(rows.t.cpu().T, begun or (None,) * rows.t.shape[1], strict=True)
-        how: dict[str, Any] = {"weights": weights, "seed": seed, "quick": quick}
+        how: dict[str, Any] = {"weights": weights, "seed": seed, "quick": quick, "deadline": deadline}
         alone = cls(tuple(fit_process(u, column, begun=one, **how) for column, one in columns))
         if curves is None:
             return alone

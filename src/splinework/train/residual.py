@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 import torch
 from torch import Tensor
 
+from splinework.errors import ConfigError
 from splinework.errors.foreign import explained_record
 from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
@@ -43,6 +44,15 @@ class Residual:
     weight: float = 1.0
     data: Any = None
     name: str = ""
+
+
+def as_list(residuals: Any) -> list[Residual]:
+    """One residual or several, as a list."""
+    listed = [residuals] if isinstance(residuals, Residual) else residuals
+    sound = isinstance(listed, Sequence) and len(listed) > 0 and all(isinstance(each, Residual) for each in listed)
+    if not sound:
+        raise ConfigError(f"residuals are a list such as [sw.Residual(function, points)], got {residuals!r}.")
+    return list(listed)
 
 
 @final

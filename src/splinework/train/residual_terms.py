@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, replace
 
 import torch
 from torch import Tensor
@@ -12,16 +11,9 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.frame import Frame
 from splinework.nn.network import KAN
-from splinework.train.residual import Residual, ResidualTerm
-
-
-def as_list(residuals: Any) -> list[Residual]:
-    """One residual or several, as a list."""
-    listed = [residuals] if isinstance(residuals, Residual) else residuals
-    sound = isinstance(listed, Sequence) and len(listed) > 0 and all(isinstance(each, Residual) for each in listed)
-    if not sound:
-        raise ConfigError(f"residuals are a list such as [sw.Residual(function, points)], got {residuals!r}.")
-    return list(listed)
+from splinework.train.data_objective import DataObjective, JointObjective
+from splinework.train.objective import Objective
+from splinework.train.residual import Residual, ResidualTerm, as_list
 
 
 def term_of(model: KAN, residual: Residual, number: int, kind: str = "", frame: Frame | None = None) -> ResidualTerm:
@@ -96,6 +88,16 @@ def check_term(model: KAN, term: ResidualTerm) -> ResidualTerm:
     if not whole and _parts(model, term, found):
         return replace(term, columns=1 if found.dim() == 1 else found.shape[1])
     return replace(term, columns=found.numel(), coupled=True)
+
+
+def with_residuals(objective: Objective, residuals: Sequence[Residual]) -> JointObjective:
+    """The objective with residuals besides; a ConfigError if rows stream, or one does not depend on the model."""
+    if not isinstance(objective, DataObjective):
+        raise ConfigError("residuals go with rows in memory; hand in x and y as arrays, or fit without residuals.")
+    model = objective.model
+    terms = [check_term(model, term_of(model, each, n + 1)) for n, each in enumerate(as_list(residuals))]
+    parts = {each.name: getattr(objective, each.name) for each in fields(objective)}
+    return JointObjective(**parts, terms=tuple(terms))
 
 
 @torch.no_grad()

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from splinework.errors import warn
@@ -18,12 +17,20 @@ from splinework.train.callbacks import Callback, Step, StopTraining, notify
 from splinework.train.coordinates import is_shaped, project_onto_shapes
 from splinework.train.grid_adaptation import MIN_PART_STEPS, strays
 from splinework.train.history import History, history_from_dict
-from splinework.train.journal import CHECKPOINT_SECONDS, Journal, Snapshot
+from splinework.train.journal import CHECKPOINT_SECONDS, Journal, Snapshot, copied, reopened
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser, Stepper
 from splinework.train.options import TrainingOptions
 from splinework.train.penalties import Penalty
 from splinework.train.progress import Progress
+
+
+def half_time(deadline: float | None, *, resumes: bool) -> float:
+    """Time on the clock when half of what is left until a deadline is used up, by which a search before the steps ends.
+
+    Infinite where there is no deadline, and where the fit `resumes` from a checkpoint and so has to find the same again.
+    """
+    return math.inf if deadline is None or resumes else (time.monotonic() + deadline) / 2
 
 
 @dataclass
@@ -75,19 +82,37 @@ class TrainingRun:
             self.stopped = "the steps given were used up"
         return bool(self.stopped) or self.best_score <= self.target
 
+    @property
+    def half_time(self) -> float:
+        """Time on the clock by which a search before the steps ends."""
+        return half_time(self.deadline, resumes=self.journal.path is not None)
+
     @classmethod
-    def of(cls, options: TrainingOptions, held_out: Objective | None, generator: torch.Generator) -> "TrainingRun":
-        """A run that begins now."""
-        return cls(held_out, generator, deadline=options.deadline, remaining=options.steps)
+    def of(
+        cls,
+        options: TrainingOptions,
+        held_out: Objective | None,
+        generator: torch.Generator,
+        began: float | None = None,
+    ) -> "TrainingRun":
+        """A run that began at a time on the clock, or begins now."""
+        began = time.monotonic() if began is None else began
+        deadline = options.deadline(began)
+        return cls(held_out, generator, deadline=deadline, remaining=options.steps, began=began)
 
     @contextlib.contextmanager
-    def listening(self, options: TrainingOptions) -> Iterator[None]:
-        """Passes every step to the callbacks and to a line on the terminal; callbacks that are context managers are entered."""
+    def listening(self, options: TrainingOptions, first: str = "starting") -> Iterator[None]:
+        """Passes every step to the callbacks and to a line on the terminal; callbacks that are context managers are entered.
+
+        Before there are steps the line says what is done `first`.
+        """
         with contextlib.ExitStack() as stack:
             for callback in options.callbacks:
                 if isinstance(callback, contextlib.AbstractContextManager):
                     stack.enter_context(callback)
-            bar = stack.enter_context(Progress(options.progress, steps=self.remaining, budget=options.budget))
+            bar = stack.enter_context(
+                Progress(options.progress, steps=self.remaining, budget=options.budget, first=first)
+            )
             self.callbacks = (*options.callbacks, bar)
             yield
 
@@ -246,7 +271,7 @@ class TrainingRun:
         strayed = not getattr(stepper, "follows", stepper is None) and strays(model, objective.activations())
         self.last_is_best = self.judging and score < self.best_score and not strayed
         if self.last_is_best:
-            self.best_score, self.best, self.best_penalties = score, _snapshot(model, self.best), objective.penalties
+            self.best_score, self.best, self.best_penalties = score, copied(model, self.best), objective.penalties
             self.best_stage = self.stages - 1
         self._call_back(step, model)
         return strayed
@@ -296,7 +321,7 @@ class TrainingRun:
     def _replay(self, objective: Objective, outcome: dict[str, Any]) -> float:
         """A stage that was done before the fit was killed."""
         self._reopen(objective, outcome)
-        self.best, self.best_score = self._reopened(objective.model, outcome["best"]), outcome["best_score"]
+        self.best, self.best_score = reopened(objective.model, outcome["best"]), outcome["best_score"]
         self.generator.set_state(outcome["generator"])
         self.stopped = outcome["stopped"]
         return float(outcome["value"])
@@ -318,33 +343,8 @@ class TrainingRun:
         """The best model so far, and the time that was spent."""
         book = self.journal.book
         self.best_score, self.best_stage = book["best_score"], book["best_stage"]
-        self.best = self._reopened(model, book["best"])
-        self.marked = self._reopened(model, book["marked"]), book["marked_score"]
+        self.best = reopened(model, book["best"])
+        self.marked = reopened(model, book["marked"]), book["marked_score"]
         self.began -= book["seconds"]
         if self.deadline is not None:
             self.deadline -= book["seconds"]
-
-    @staticmethod
-    def _reopened(model: KAN, values: dict[str, Any] | None) -> KAN | None:
-        """The network of a record, which has the structure of `model`."""
-        if values is None:
-            return None
-        other = copy.deepcopy(model)
-        Snapshot(**values).put_into(other)
-        return other
-
-
-def _snapshot(model: KAN, older: KAN | None) -> KAN:
-    """A copy of the model; into an older copy of it where shapes and grids are the same, which is far faster."""
-    layers = [] if older is None else zip(older.kan_layers, model.kan_layers, strict=True)
-    if older is None or any(a.basis != b.basis or not torch.equal(a.grid, b.grid) for a, b in layers):
-        return copy.deepcopy(model)  # layers keep what they have worked out from their grids
-    new, old = _tensors(model), _tensors(older)
-    if [t.shape for t in new] != [t.shape for t in old]:
-        return copy.deepcopy(model)
-    torch._foreach_copy_(old, new)
-    return older
-
-
-def _tensors(model: KAN) -> list[Tensor]:
-    return [*(p.detach() for p in model.parameters()), *model.buffers()]

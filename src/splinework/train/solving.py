@@ -26,9 +26,9 @@ from splinework.train.options import SolveKeywords, TrainingOptions, options_of,
 from splinework.train.penalties import Penalty
 from splinework.train.plan import TrainingPlan, make_plan
 from splinework.train.refinement import MAX_DEGREE
-from splinework.train.residual import Residual, ResidualObjective, ResidualTerm
+from splinework.train.residual import Residual, ResidualObjective, ResidualTerm, as_list
 from splinework.train.residual_jacobian import expand, highest_order, matches_autograd
-from splinework.train.residual_terms import as_list, check_term, term_of
+from splinework.train.residual_terms import check_term, term_of
 from splinework.train.run import TrainingRun
 from splinework.train.stages import polish, run_stages
 from splinework.train.threads import one_thread

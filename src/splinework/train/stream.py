@@ -155,7 +155,7 @@ def take_stream(model: KAN, source: Source, options: TrainingOptions) -> tuple[D
     source = source.bound(model.config.input_names)
     found = _StreamSummary(model, source, criterion, options.seed)
     began = time.monotonic()
-    with Progress(options.progress) as bar:
+    with Progress(options.progress, first="reading") as bar:
         for chunk in source.chunks(found.size):
             found.add(chunk)
             bar(_read(found.count, source.rows, time.monotonic() - began))

@@ -5,6 +5,7 @@ second-order steps can teach in seconds. The network keeps its shape; the rest o
 """
 
 import copy
+import math
 from dataclasses import replace
 
 import torch
@@ -16,27 +17,45 @@ from splinework.train.data_split import DataSplit
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
 from splinework.train.process_teacher import ProcessTeacher
-from splinework.train.teacher import is_teachable
+from splinework.train.run import half_time
+from splinework.train.smoothing import is_oversized
+from splinework.train.teacher import is_knowable, is_teachable
 
 MAX_PARAMETERS = 1500
 """Most parameters of a part, unless it takes more to keep one node a layer; steps take time in proportion to their cube."""
 
 
-def within_reach(
-    objective: DataObjective, rows: DataSplit, options: TrainingOptions
-) -> tuple[DataObjective, DataSplit]:
-    """The objective of a part of an oversized network, and rows that know what a Gaussian process has found.
+def simplified(
+    objective: DataObjective, rows: DataSplit, options: TrainingOptions, began: float | None = None
+) -> tuple[DataSplit, DataObjective]:
+    """The rows and the objective that are fitted: of a part of an oversized network, with skewed inputs on even scales.
 
     Args:
         objective: The rows to fit and the network.
         rows: These and those that are held out.
         options: The settings of the fit; unless they are the defaults, nothing changes.
+        began: Time on the clock at which the fit began, None for now; of the budget, half may be used up here.
     """
+    until = half_time(options.deadline(began), resumes=options.checkpoint is not None)
+    if is_oversized(objective):
+        objective, rows = within_reach(objective, rows, options, until)
+    if is_knowable(objective, make_plan(objective, options, smooth=options.smooths), options):
+        from splinework.train.input_transform import on_even_scales  # loaded where scales may change
+
+        rows = on_even_scales(objective, rows, options, until)
+        objective = replace(objective, u=rows.used.u)
+    return rows, objective
+
+
+def within_reach(
+    objective: DataObjective, rows: DataSplit, options: TrainingOptions, until: float = math.inf
+) -> tuple[DataObjective, DataSplit]:
+    """The objective of a part of an oversized network, and rows that know what a process, sought `until` then, has found."""
     model = objective.model
     small = objective.on(subnetwork(model, torch.ones(model.inputs, dtype=torch.bool)))
     if not is_teachable(small, make_plan(small, options, smooth=options.smooths), options):
         return objective, rows
-    teacher = ProcessTeacher.of(rows.used, options.seed)
+    teacher = ProcessTeacher.of(rows.used, options.seed, deadline=until)
     return objective.on(subnetwork(model, teacher.depends)), replace(rows, covariances=teacher.covariances)
 
 

@@ -132,7 +132,7 @@ def run_taught_stages(
         judged = run.held_out is not None and objective.count <= EVIDENCE_ROWS
         take_curves(run, objective, plan, curves, grows=last or judged)
         asks = judged and not run.over and run.best_score**2 > MAX_FOUND_SHARE * objective.spread
-        better = better_process(curves, objective, seed, begun, run.best_score) if asks else None
+        better = better_process(curves, objective, seed, begun, run) if asks else None
         if better is None:
             run.history.decide("teacher", "a sum of curves leaves nothing to explain")
             return Learned("curves", curves=curves)
@@ -200,7 +200,7 @@ def _run_process_stages(
     fresh = new_points(objective.u, N_COMPARED_POINTS, seed)
 
     def asked(begun: Sequence[Covariance], *, quick: bool = False) -> ProcessTeacher:
-        return ProcessTeacher.of(rows, seed, curves, begun, quick=quick)
+        return ProcessTeacher.of(rows, seed, curves, begun, quick=quick, deadline=run.half_time)
 
     def sees_noise(teacher: ProcessTeacher) -> bool:
         return teacher.noise > max(teacher.uncertainty(fresh), MIN_NOISE_SHARE * math.sqrt(objective.spread))
@@ -321,7 +321,9 @@ def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed
     curves = None if teacher.curves is None else estimated_curves(everything, known)
     # Where the network is far from the process, hyperparameters of more rows would not make it a better one.
     far = run.best_score > MAX_BEHIND * float(replace(teacher, curves=None).left_out.square().mean().sqrt())
-    knowing = ProcessTeacher.of(everything.samples, seed, curves, teacher.covariances, quick=far)
+    knowing = ProcessTeacher.of(
+        everything.samples, seed, curves, teacher.covariances, quick=far, deadline=run.half_time
+    )
     points = _points(everything, seed)
     student = replace(everything, u=points, t=knowing(points), weights=None)
     run.judge_anew(student, None)
