@@ -121,7 +121,9 @@ class Covariance:
         total = torch.addmm(total, x * self._of(3), (z * self._of(3)).T).add_(1)
         if self.additive:
             a, b = x / self._of(5), z / self._of(5)
-            for one, other, size in zip(a.T, b.T, self._of(4).square().tolist(), strict=True):
+            sizes = self._of(4).square()
+            for i in torch.nonzero(self.depends)[:, 0].tolist():
+                one, other, size = a[:, i], b[:, i], float(sizes[i])
                 total.add_(kappa(self.family, (one[:, None] - other).square_())[0], alpha=size)
         return total
 

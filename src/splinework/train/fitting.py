@@ -29,11 +29,12 @@ from splinework.train.plan import TrainingPlan, make_plan
 from splinework.train.progress import Progress
 from splinework.train.residual_terms import with_residuals
 from splinework.train.run import TrainingRun
+from splinework.train.smoothing import is_oversized
 from splinework.train.sources import Source
 from splinework.train.stages import extend_margins, polish, polish_strays, run_stages
 from splinework.train.stream import take_stream
 from splinework.train.stream_objective import StreamObjective
-from splinework.train.teacher import Learned, finish, is_teachable, run_taught_stages
+from splinework.train.teacher import Learned, finish, is_knowable, is_teachable, run_taught_stages
 from splinework.train.threads import one_thread
 from splinework.train.uncertainty import (
     IntervalEstimate,
@@ -177,8 +178,12 @@ def prepared(
     rows, objective = prepare(work, x, y, options)
     if len(options.residuals):
         return rows, with_residuals(objective, options.residuals)
-    if isinstance(objective, DataObjective):
-        from splinework.train.subnetwork import simplified  # loaded by the first fit of rows in memory
+    if not isinstance(objective, DataObjective):
+        return rows, objective
+    if is_oversized(objective) or is_knowable(
+        objective, make_plan(objective, options, smooth=options.smooths), options
+    ):
+        from splinework.train.subnetwork import simplified  # loaded by the first fit by default
 
         with Progress(options.progress, budget=options.budget, first="smooth estimate"):
             return simplified(objective, rows, options, began)

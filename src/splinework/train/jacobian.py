@@ -163,8 +163,9 @@ class Linearisation:
     def to_sums(self) -> list[Tensor]:
         """Sensitivity of every output to every layer's sums, `(N, outputs, fan_in)` each."""
         if self._to_sums is None:
-            eye = torch.eye(self.outputs.shape[1], dtype=self.outputs.dtype, device=self.outputs.device)
-            self._to_sums = self._pull(eye.expand(len(self.outputs), -1, -1))
+            self._to_sums = self._pull(
+                torch.eye(self.outputs.shape[1]).to(self.outputs).expand(len(self.outputs), -1, -1)
+            )
         return self._to_sums
 
     @torch.no_grad()
@@ -176,7 +177,7 @@ class Linearisation:
             rows: dict[int, Tensor] = {}
             for edge, (i, j) in enumerate(zip(*(index.tolist() for index in pairs), strict=True)):
                 if i not in rows:
-                    rows = {i: _rows(*_alone(passed, i))}  # edges come sorted by input
+                    rows = {i: _rows(*_among(passed, [i]))}  # edges come sorted by input
                 torch.mul(rows[i][:, None], to_sums[:, :, j, None], out=blocks[:, :, edge])
             jacobian[..., rest] = to_sums[..., : rest.stop - rest.start]
         for numbers, functions, to_sums in self._functions():
@@ -229,8 +230,8 @@ class Linearisation:
         found = []
         for passed, to_sums, (i, j) in zip(self.layers, self.to_sums, self.parameters.edges, strict=True):
             weight = to_sums.square().sum(1)
-            sums = [_rows(*_alone(passed, one)).square().T @ weight[:, j[i == one]] for one in torch.unique(i).tolist()]
-            found += [each.T.flatten() for each in sums]
+            for one in torch.unique(i).tolist():
+                found.append((_rows(*_among(passed, [one])).square().T @ weight[:, j[i == one]]).T.flatten())
             if passed.layer.bias is not None:
                 found.append(weight.sum(0))
         found += [(s.square().sum(1)[:, f.owners] * f.columns.square()).sum(0) for _, f, s in self._functions()]
@@ -250,7 +251,7 @@ class Linearisation:
             step = max(400_000 // (passed.layer.outputs * size), 1)
             for one in torch.unique(i).tolist():
                 edges = i == one
-                table, seen = _alone(passed, one)
+                table, seen = _among(passed, [one])
                 seen = seen[::every]
                 for start in range(0, len(seen), step):
                     part = slice(start, start + step)
@@ -280,14 +281,13 @@ class Linearisation:
                 _add_product(matrix, jacobian, slice(own.start, rest.stop))
                 continue
             used, source = torch.unique(i, return_inverse=True)
-            table = replace(table, grid=table.grid[used], prepared=table.prepared[used])
-            seen = passed.layer.squash(passed.x)[:, used].contiguous()
+            table, seen = _among(passed, used)
             wide = matrix[own, own.start :].unflatten(0, (len(i), table.size))
             for output in range(to_sums.shape[1]):
                 columns = jacobian[:, output, own.start :].contiguous()
                 for one in torch.unique(j).tolist():
                     which = (j == one).nonzero()[:, 0]
-                    factor = to_sums[:, output, one, None].expand(-1, len(used)).contiguous()
+                    factor = to_sums[:, output, one, None].expand_as(seen).contiguous()
                     wide[which] += scatter(table, seen, factor, columns)[source[which]]
             matrix[own.stop :, own] = matrix[own, own.stop :].T
             _add_product(matrix, jacobian, rest)
@@ -331,11 +331,11 @@ def linearise(model: KAN, parameters: ParameterVector, u: Tensor) -> tuple[Tenso
     return here.outputs, here.dense()
 
 
-def _alone(passed: LayerPass, i: int) -> tuple[BasisTable, Tensor]:
-    """The table of one input, and what its edges see, `(N, 1)`."""
+def _among(passed: LayerPass, inputs: list[int] | Tensor) -> tuple[BasisTable, Tensor]:
+    """The table of some inputs, and what their edges see, `(N, inputs)`."""
     table = passed.layer.table()
-    one = replace(table, grid=table.grid[i : i + 1], prepared=table.prepared[i : i + 1])
-    return one, passed.layer.squash(passed.x)[:, i : i + 1].contiguous()
+    some = replace(table, grid=table.grid[inputs], prepared=table.prepared[inputs])
+    return some, passed.layer.squash(passed.x)[:, inputs].contiguous()
 
 
 def _rows(table: BasisTable, x: Tensor) -> Tensor:

@@ -60,19 +60,19 @@ class LivingNodes:
         ]
 
     def among(self, values: Sequence[Tensor]) -> list[Tensor]:
-        """What is `(I, …, J)` for every layer, among them."""
+        """The parts among them of values `(I, …, J)` of every layer."""
         if self.whole:
             return list(values)
         return [each[own][..., on] for each, own, on in zip(values, self.kept, self.kept[1:], strict=False)]
 
     def of_sums(self, values: Sequence[Tensor | None]) -> list[Tensor | None]:
-        """What is `(J,)` for every layer that has it, among them."""
+        """The parts among them of values `(J,)` of every layer, or None."""
         if self.whole:
             return list(values)
         return [None if each is None else each[own] for each, own in zip(values, self.kept[1:], strict=True)]
 
     def among_all(self, values: Tensor, index: int, inputs: int, outputs: int) -> Tensor:
-        """What is `(I, size, J)` among the living nodes of a layer, among all of it; zero elsewhere."""
+        """Values `(I, size, J)` of the living nodes of a layer among those of all its nodes, zero elsewhere."""
         if self.whole:
             return values
         found = values.new_zeros(inputs, values.shape[1], outputs)

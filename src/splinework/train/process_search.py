@@ -92,7 +92,7 @@ def estimate(rows: EvidenceRows, noise: float | None = None, least: float = -mat
     Where the first iterations do not come beyond a log density of `least`, which is known already, there are no more.
     """
     inputs, few = rows.z.shape[1], len(rows.z) <= MAX_FEW_ROWS
-    tried, found = [], []
+    tried, found = list[tuple[Covariance, float]](), list[tuple[Covariance, float]]()
     for family in FAMILIES:
         if tried and rows.over:
             break
