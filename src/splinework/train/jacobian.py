@@ -118,9 +118,8 @@ def _by_edge(values: Tensor, i: Tensor, j: Tensor) -> Tensor:
 
 def edge_blocks(own: slice, blocks: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Yields for each edge of a layer at `own` the slice of its parameters and its part of blocks `(edges, size, …)`."""
-    size = blocks.shape[1]
-    for edge, block in enumerate(blocks):
-        yield slice(own.start + edge * size, own.start + (edge + 1) * size), block
+    for start, block in zip(range(own.start, own.stop, blocks.shape[1]), blocks, strict=True):
+        yield slice(start, start + blocks.shape[1]), block
 
 
 @dataclass(frozen=True)
@@ -163,9 +162,8 @@ class Linearisation:
     def to_sums(self) -> list[Tensor]:
         """Sensitivity of every output to every layer's sums, `(N, outputs, fan_in)` each."""
         if self._to_sums is None:
-            self._to_sums = self._pull(
-                torch.eye(self.outputs.shape[1]).to(self.outputs).expand(len(self.outputs), -1, -1)
-            )
+            eye = torch.eye(self.outputs.shape[1]).to(self.outputs)
+            self._to_sums = self._pull(eye.expand(len(self.outputs), -1, -1))
         return self._to_sums
 
     @torch.no_grad()
