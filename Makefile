@@ -210,10 +210,11 @@ endef
 define style
 set -e; \
 echo "== ruff"; $(BIN)/ruff check .; $(BIN)/ruff format --check .; \
-echo "== language"; $(BIN)/codespell *.md docs/*.md docs/*.py src examples; $(BIN)/python -m tests.vocabulary --check
+echo "== spelling"; $(BIN)/codespell *.md docs/*.md docs/*.py src examples
 endef
 define lint
 $(style); \
+echo "== language"; $(BIN)/python -m tests.vocabulary --check; \
 echo "== mypy"; $(BIN)/mypy --strict; \
 echo "== import-linter"; $(BIN)/lint-imports --no-logo
 endef

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from tests.families import slow
 from tests.loop import choice, imports, journal, parts, whole
 
 
@@ -56,7 +57,7 @@ def run(folder, *options):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("processes", [(), ("-n", "2")])
+@pytest.mark.parametrize("processes", [*slow(()), ("-n", "2")])
 def test_no_test_is_started_after_the_deadline_and_the_rest_is_counted(tmp_path, processes):
     (tmp_path / "early.py").write_text("from tests.loop import deadline\ndeadline.MIN_SECONDS = 0\n")
     printed = run(tmp_path, "-p", "early", "-p", "tests.loop.deadline", "--deadline", "0", *processes).stdout

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from splinework.tabular import KANClassifier, KANRegressor
+from tests.families import slow
 
 NOISE = 0.3
 WORSE = {"effects": 1.2, "slopes": 1.5, "both": 1.3, "curves": 2.5, "pairs": 1.2}
@@ -34,9 +35,9 @@ def drawn(kind: str, levels: int, count: int, seed: int) -> tuple[pd.DataFrame, 
     return pd.DataFrame({"c": names[0], "d": names[1], "x": x}), function, covariance
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in ("curves", "effects"))) for kind in WORSE]
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in ("curves", "effects", "slopes"))) for kind in WORSE]
 )
 def test_levels_have_effects_slopes_and_curves_of_their_own(kind: str, seed: int) -> None:
     seen = 700
@@ -49,9 +50,9 @@ def test_levels_have_effects_slopes_and_curves_of_their_own(kind: str, seed: int
     assert error < WORSE[kind] * least
 
 
-@pytest.mark.parametrize("kind", ["slopes", pytest.param("both", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["slopes", *slow("both")])
 def test_classes_know_slopes_of_levels(kind: str) -> None:
-    seen = 700
+    seen = 450
     table, function, _ = drawn(kind, 20, 3 * seen, 2)
     true = 1 / (1 + np.exp(-3 * function))
     y = np.random.default_rng(102).random(3 * seen) < true
