@@ -42,18 +42,18 @@ BIN := $(VENV)/bin
 # A copied or moved tree gets an environment of its own: the old one would still run the old sources.
 HERE := $(shell pwd | cksum | cut -d ' ' -f 1)
 MADE := $(VENV)/.made-$(HERE)
+BUILT := $(VENV)/.built-$(HERE)
 RUNTIME := $(VENV)/.runtime-$(HERE)
 TESTING := $(VENV)/.test-$(HERE)-$(EXTRAS)
 DOCUMENTING := $(VENV)/.docs-$(HERE)
 RIVALS := $(VENV)/.rivals-$(HERE)
 OLDEST := .venv-oldest/.made-$(HERE)
 
-PIP := $(BIN)/python -m pip install --quiet
+# Python compiles what it imports, which is a small part of what is installed.
+PIP := $(BIN)/python -m pip install --quiet --no-compile
+# What the native module is made of.
+NATIVE := pyproject.toml CMakeLists.txt $(wildcard csrc/*.cpp csrc/*.hpp)
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
-# What is checked of all sources together: by `lint`, and by `test` beside the tests.
-TYPES := mypy --strict
-LAYERS := lint-imports --no-logo
-BESIDE := -p tests.loop.beside --beside "$(TYPES)" --beside "$(LAYERS)"
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -77,13 +77,13 @@ demo: $(RUNTIME) ## find a law in real measurements and write a report
 test: $(TESTING) ## everything a push must pass: style, types, layers, tests, doctests; PART=train: the tests of one part
 	@$(if $(PART),,$(style))
 	@paths=$$($(BIN)/python -m tests.loop.parts $(PART)) || exit 1; \
-	echo "== pytest $$paths"; $(PYTEST) $(if $(PART),,$(BESIDE)) $$paths
+	echo "== pytest $$paths"; $(PYTEST) $$paths
 
 check: $(TESTING) ## what a change touches, in under a minute: style, types, layers, the tests it calls for
 	@$(BIN)/python -m tests.loop.check --base "$(BASE)" --workers $(WORKERS)
 
 test-all: $(TESTING) ## the same with the slow tests, part by part, going on where it was stopped; PART=train: of one part
-	@$(if $(PART),,$(lint))
+	@$(if $(PART),,$(style))
 	@$(BIN)/python -m tests.loop.whole --workers $(WORKERS) $(PART)
 
 test-oldest: $(OLDEST) ## the oldest packages that are promised, in .venv-oldest: what is installed works, and the tests; PART=train
@@ -210,12 +210,13 @@ endef
 define style
 set -e; \
 echo "== ruff"; $(BIN)/ruff check .; $(BIN)/ruff format --check .; \
-echo "== language"; $(BIN)/codespell *.md docs/*.md docs/*.py src examples; $(BIN)/python -m tests.vocabulary --check
+echo "== spelling"; $(BIN)/codespell *.md docs/*.md docs/*.py src examples
 endef
 define lint
 $(style); \
-echo "== mypy"; $(BIN)/$(TYPES); \
-echo "== import-linter"; $(BIN)/$(LAYERS)
+echo "== language"; $(BIN)/python -m tests.vocabulary --check; \
+echo "== mypy"; $(BIN)/mypy --strict; \
+echo "== import-linter"; $(BIN)/lint-imports --no-logo
 endef
 
 # ---------------------------------------------------------------------------------------- the environment
@@ -243,16 +244,25 @@ $(MADE):
 	rm -rf $(VENV); "$$found" -m venv $(VENV)
 	@touch $@
 
-$(RUNTIME): pyproject.toml CMakeLists.txt $(wildcard csrc/*.cpp csrc/*.hpp) $(MADE)
-	@echo "installing splinework into $(VENV) (first time: a few minutes)"
-	@$(PIP) --editable . || { echo "The install failed; what pip said stands above. If it found no torch for your Python, try another: make clean, then make PYTHON=python3.12 demo" >&2; exit 1; }
+$(BUILT): $(NATIVE) $(MADE)
+	@$(PIP) --no-deps --editable .
 	@touch $@
 
-# What is installed is taken as it is, without building it once more.
-$(TESTING): pyproject.toml $(RUNTIME)
-	@echo "installing the test tools into $(VENV)"
-	@$(PIP) "splinework[$(EXTRAS)]"
-	@touch $@
+# $(call installed,extras): the kernels are compiled beside what is downloaded and unpacked.
+define installed
+set -e; packages=; $(BIN)/python .ci/requirements.py $(1) >$(VENV)/requirements.txt; \
+$(MAKE) --no-print-directory $(BUILT) & built=$$!; $(PIP) --requirement $(VENV)/requirements.txt || packages=failed; \
+wait $$built && [ -z "$$packages" ] || { echo "The install failed; what pip said stands above. If it found no torch for your Python, try another: make clean, then make PYTHON=python3.12 demo" >&2; exit 1; }
+@touch $(RUNTIME) $@
+endef
+
+$(RUNTIME): $(NATIVE) $(MADE)
+	@echo "installing splinework into $(VENV) (first time: a few minutes)"
+	@$(call installed,)
+
+$(TESTING): $(NATIVE) $(MADE)
+	@echo "installing splinework and the test tools into $(VENV) (first time: a few minutes)"
+	@$(call installed,$(EXTRAS))
 
 $(RIVALS): pyproject.toml $(RUNTIME)
 	@echo "installing what it is compared with into .venv-rivals, and the tables into $(VENV)"
@@ -272,7 +282,6 @@ $(OLDEST): pyproject.toml .ci/oldest.txt
 	@.venv-oldest/bin/python -m pip install --quiet --constraint .ci/oldest.txt --editable . "pytest>=8.2" pytest-xdist hypothesis pyyaml
 	@touch $@
 
-$(DOCUMENTING): pyproject.toml $(RUNTIME)
-	@echo "installing the documentation tools into $(VENV)"
-	@$(PIP) "splinework[docs]"
-	@touch $@
+$(DOCUMENTING): $(NATIVE) $(MADE)
+	@echo "installing splinework and the documentation tools into $(VENV) (first time: a few minutes)"
+	@$(call installed,docs)

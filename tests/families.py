@@ -4,11 +4,15 @@ import functools
 import inspect
 import itertools
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+
+SEEDS_A_DRAW = 8
+"""A law of drawn cases has one seed at once, and one more for every so many."""
 
 QUICK = 4
 """Members of a family of crossed settings that run at once, and more where that many do not have every value."""
@@ -17,17 +21,23 @@ GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
 def thinned(family: Sequence[pytest.Function]) -> list[pytest.Function]:
-    """The members of a family that are left to the slow tests: where settings are crossed, all but `QUICK` or a few more.
+    """The members of a family that are left to the slow tests: further seeds; of crossed settings all but `QUICK` or more.
 
     Members that lie evenly over the family are taken where they have a value of a setting that none before them has: every value
     of every setting is in some of them, beside various values of the others.
     """
+    seeded = defaultdict[Any, list[pytest.Function]](list)
+    for item in family:
+        seeded[tuple((name, id(value)) for name, value in item.callspec.params.items() if name != "seed")].append(item)
+    drawn = [item for draws in seeded.values() for item in draws[-(-len(draws) // SEEDS_A_DRAW) :]]
+    family = [item for item in family if item not in drawn]
     marks = [mark.args[0] for mark in family[0].iter_markers("parametrize")]
     together = [[name.strip() for name in names.split(",")] if isinstance(names, str) else names for names in marks]
     fixtures = family[0].callspec.params.keys() - {name for names in together for name in names}
     axes = [*together, *([name] for name in sorted(fixtures))]
+    axes = [names for names in axes if names != ["seed"]]
     if len(axes) < 2:
-        return []
+        return drawn
     values = [[(*names, *(id(item.callspec.params[name]) for name in names)) for names in axes] for item in family]
     spread = sorted(range(len(family)), key=lambda n: n * GOLDEN_RATIO % 1)
     quick, seen = [], set()
@@ -36,7 +46,12 @@ def thinned(family: Sequence[pytest.Function]) -> list[pytest.Function]:
             quick.append(n)
             seen.update(values[n])
     quick += [n for n in spread if n not in quick][: max(QUICK - len(quick), 0)]
-    return [item for n, item in enumerate(family) if n not in quick]
+    return drawn + [item for n, item in enumerate(family) if n not in quick]
+
+
+def slow(*values: Any) -> list[Any]:
+    """Members that are left to the slow tests, each a value of one argument."""
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
 
 
 def pairwise(

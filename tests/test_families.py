@@ -20,6 +20,19 @@ def test_every_value_of_every_setting_is_quick(sizes):
     assert (len(quick) < len(family)) == (len(sizes) > 1)
 
 
+@pytest.mark.parametrize(("seeds", "kept"), [(1, 1), (8, 1), (9, 2), (40, 5)])
+def test_of_seeds_one_in_eight_is_quick_for_every_value_of_the_other_setting(seeds, kept):
+    marks = [pytest.mark.parametrize("seed", range(seeds)).mark, pytest.mark.parametrize("kind", "abc").mark]
+    family = [
+        SimpleNamespace(callspec=SimpleNamespace(params={"seed": n, "kind": kind}), iter_markers=lambda _: marks)
+        for kind in "abc"
+        for n in range(seeds)
+    ]
+    slow = {id(item) for item in thinned(family)}
+    quick = [tuple(item.callspec.params.values()) for item in family if id(item) not in slow]
+    assert quick == [(n, kind) for kind in "abc" for n in range(kept)]
+
+
 def test_the_member_that_breaks_a_law_is_named():
     @every("n", [1, 2, 3])
     def law(n, fixture):

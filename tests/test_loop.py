@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from tests.families import slow
 from tests.loop import choice, imports, journal, parts, whole
 
 
@@ -29,7 +30,7 @@ def test_a_name_of_a_package_leads_to_the_module_that_holds_it():
 @pytest.mark.slow
 def test_a_changed_module_calls_for_its_doctests_its_namesakes_and_its_importers_first():
     chosen = list(choice.choose(["src/splinework/nn/layer.py"]).reasons)
-    assert chosen[:2] == ["src/splinework/nn/layer.py", "tests/nn/test_layer.py"]
+    assert chosen[:3] == [choice.OF_ALL_SOURCES, "src/splinework/nn/layer.py", "tests/nn/test_layer.py"]
     assert "tests/nn/test_checkpoint.py" in chosen
     assert len(chosen) <= choice.MAX_FILES + len(choice.ALWAYS)
 
@@ -56,23 +57,12 @@ def run(folder, *options):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("processes", [(), ("-n", "2")])
+@pytest.mark.parametrize("processes", [*slow(()), ("-n", "2")])
 def test_no_test_is_started_after_the_deadline_and_the_rest_is_counted(tmp_path, processes):
     (tmp_path / "early.py").write_text("from tests.loop import deadline\ndeadline.MIN_SECONDS = 0\n")
     printed = run(tmp_path, "-p", "early", "-p", "tests.loop.deadline", "--deadline", "0", *processes).stdout
     assert "6 tests of these files were not run:" in printed
     assert "passed" not in printed
-
-
-@pytest.mark.parametrize(("code", "failed", "processes"), [(0, "", ()), (3, " failed", ("-n", "2"))])
-def test_what_runs_beside_the_tests_stands_above_the_last_line_and_fails_the_run_where_it_fails(
-    tmp_path, code, failed, processes
-):
-    command = f"python -c 'print(6 * 7); raise SystemExit({code})'"
-    done = run(tmp_path, *processes, "-p", "tests.loop.beside", "--beside", command)
-    *_, title, said, last = done.stdout.splitlines()
-    assert title.strip("= ") == command + failed
-    assert (said, last[:8], done.returncode) == ("42", "6 passed", bool(code))
 
 
 @pytest.mark.slow

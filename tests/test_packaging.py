@@ -1,6 +1,7 @@
 """What goes out is in order: metadata that agree, workflows that call what exists, the oldest packages that are promised."""
 
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,6 +117,13 @@ def test_the_oldest_packages_are_the_lower_bounds():
         assert [*map(int, version.split("."))][: promised[name].count(".") + 1] == [
             *map(int, promised[name].split("."))
         ]
+
+
+def test_the_makefile_installs_what_is_promised():
+    command = [sys.executable, str(ROOT / ".ci" / "requirements.py"), "test,docs"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert printed == [*PROJECT["project"]["dependencies"], *extras["test"], *extras["docs"]]
 
 
 def test_every_page_is_in_the_index_once():

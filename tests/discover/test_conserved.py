@@ -8,6 +8,7 @@ from scipy.integrate import solve_ivp
 from splinework.discover.conserved import discover_conserved
 from splinework.errors import DataError, ShapeError
 from splinework.interpret.symbolic.expression import symbol
+from tests.families import slow
 
 SYSTEMS = {
     "pendulum": (lambda t, z: [z[1], -np.sin(z[0])], [[a, 0.2 * a] for a in (0.5, 1, 1.5, 2)], "qp"),
@@ -40,9 +41,7 @@ def orbits(function, starts, noise=0.0, rows=100):
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.01])
-@pytest.mark.parametrize(
-    "name", ["pendulum", "oscillator", "predators", pytest.param("Kepler", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("name", ["pendulum", "oscillator", "predators", *slow("Kepler")])
 def test_known_quantities_come_back(name, noise):
     function, starts, names = SYSTEMS[name]
     table = discover_conserved(orbits(function, starts, noise), names=list(names))

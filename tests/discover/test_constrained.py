@@ -16,6 +16,7 @@ from splinework.interpret.symbolic.expression import compile_expression
 from splinework.interpret.symbolic.library import LIBRARY
 from splinework.interpret.symbolic.table import FormulaTable
 from tests.discover.test_partial import NAMES, pairs_of_terms, rows
+from tests.families import slow
 
 
 def law(text: str) -> Any:
@@ -47,10 +48,7 @@ def test_required_terms_stand_in_every_row_and_the_law_is_found(truth: str, requ
     assert np.abs(table.numpy()(fresh) - law(truth)(fresh)).max() < 1e-6, table
 
 
-@pytest.mark.parametrize(
-    "forbid",
-    [["x3"], ["log", "sin"], *(pytest.param(each, marks=pytest.mark.slow) for each in (["sin"], ["exp", "x2"]))],
-)
+@pytest.mark.parametrize("forbid", [["x3"], ["log", "sin"], *slow(["sin"], ["exp", "x2"])])
 def test_forbidden_names_stand_in_no_row(forbid: list[str]) -> None:
     without = forbidden_names(forbid, NAMES)
     truth = "sin(x2) + exp(x1)*x3"

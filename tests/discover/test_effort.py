@@ -22,6 +22,7 @@ from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.ranking import formula_row, is_steady, ranked
 from splinework.interpret.symbolic.screening import initial_problem
 from tests.discover.searches import answering
+from tests.families import slow
 
 X = symbol("x1")
 
@@ -298,9 +299,7 @@ def test_a_formula_that_explodes_beyond_the_data_loses_against_one_that_does_not
         assert ranked([tame, better], 5)[0].text == wild.text
 
 
-@pytest.mark.parametrize(
-    "most", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3.5, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("most", [*slow(1), 2, *slow(3.5)])
 def test_no_formula_has_larger_exponents_than_asked_for(most):
     x, _ = rows(60)
     table = sw.discover(x, x[:, 0] ** 4 / x[:, 1], max_exponent=most, effort=0.5, progress=False)

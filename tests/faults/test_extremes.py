@@ -15,6 +15,7 @@ import splinework as sw
 from splinework.errors import MAX_MESSAGE_LENGTH, SplineworkError
 from splinework.nn.trace import Trace
 from splinework.tabular import load
+from tests.families import slow
 from tests.faults.extreme_calls import CALLS, EXTREME, SLOW, damaged, extremes, narrow, numbers_in
 from tests.tabular.tables import QUICK
 from tests.wrong_calls import ROWS, TARGET
@@ -124,11 +125,7 @@ NAMES = ["a\x00b", "\x1b[31mred", "\ud800"]
 MORE_NAMES = ["\n", "\u202eevil", "<script>evil", "a" * 5000, " ", "x\r\ny", "\u2028"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [*NAMES, *(pytest.param(name, marks=pytest.mark.slow) for name in MORE_NAMES)],
-    ids=lambda name: ascii(name)[:20],
-)
+@pytest.mark.parametrize("name", [*NAMES, *slow(*MORE_NAMES)], ids=lambda name: ascii(name)[:20])
 def test_a_name_with_control_characters_is_kept_or_refused_wherever_it_goes(name, tmp_path):
     """A model with such a name is saved, loaded, exported, reported, verified and turned into formulas, or is refused."""
     model = answered(lambda: sw.KAN([2, 1], names=[name, "b"], dtype=torch.float64))

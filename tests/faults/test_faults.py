@@ -61,7 +61,7 @@ def check_kills(server: Server, task: str, place: Path, most: int) -> int:
 
 @pytest.mark.parametrize("task", QUICK_TASKS)
 def test_a_kill_at_any_call_leaves_whole_files_and_a_fit_goes_on_to_the_bit(server, place, task):
-    assert check_kills(server, task, place, 4 if task == "checkpoint" else 6) > 3
+    assert check_kills(server, task, place, 4) > 3
 
 
 @pytest.mark.slow

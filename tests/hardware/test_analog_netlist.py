@@ -48,18 +48,18 @@ LAWS = [("reference", "fixed"), ("charge", "ptat"), ("reference", "ptat-centres"
 
 
 @needs_ngspice
-@pytest.mark.parametrize("seed", range(3))
-def test_a_random_network_in_ngspice_is_the_network_in_python(seed: int) -> None:
-    tail_law, span_law = LAWS[seed]
+@pytest.mark.parametrize("case", range(3))
+def test_a_random_network_in_ngspice_is_the_network_in_python(case: int) -> None:
+    tail_law, span_law = LAWS[case]
     network = random_network(
-        seed,
+        case,
         (2, 2, 1),
         technology=AnalogTechnology(tail_law=tail_law, span_law=span_law),
-        product=seed == 1,
-        kinds=("tanh", "constant") if seed == 1 else ("tanh", "bump", "constant"),
+        product=case == 1,
+        kinds=("tanh", "constant") if case == 1 else ("tanh", "bump", "constant"),
         elements=2,
     )
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(case)
     chip = Perturbation(
         gain_error=0.05 * rng.normal(size=network.element_count),
         centre_shift=0.01 * rng.normal(size=network.element_count),
@@ -69,7 +69,7 @@ def test_a_random_network_in_ngspice_is_the_network_in_python(seed: int) -> None
         node_offset=0.02,
         supply_shift=0.1,
     )
-    x = rows(seed, 6)
+    x = rows(case, 6)
     found = run_network(network, x, temperatures=KELVIN, perturbation=chip)
     for kelvin, outputs in zip(KELVIN, found, strict=True):
         assert distance(outputs, network.forward(x, temperature=kelvin, perturbation=chip)) < 2e-3

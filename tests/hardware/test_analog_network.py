@@ -16,6 +16,7 @@ from splinework.hardware.analog.convert import convert
 from splinework.hardware.analog.ekv import AnalogTechnology
 from splinework.hardware.analog.fitting import EdgeFitRecipe, edge_current, fit_edge
 from splinework.hardware.analog.network import AnalogParameters, Element, Perturbation, Span
+from tests.families import slow
 from tests.hardware.analog_cases import random_network, random_spline, trained
 
 TECHNOLOGY = AnalogTechnology()
@@ -27,22 +28,22 @@ def rows(seed: int, count: int = 24, inputs: int = 2) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-1.5, 2.5, (count, inputs))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("case", SEEDS)
 @pytest.mark.parametrize("celsius", [0.0, 27.0, 85.0])
-def test_numpy_and_torch_agree(seed: int, celsius: float) -> None:
+def test_numpy_and_torch_agree(case: int, celsius: float) -> None:
     network = random_network(
-        seed, product=bool(seed % 2), technology=AnalogTechnology(tail_law=("reference", "charge")[seed % 2])
+        case, product=bool(case % 2), technology=AnalogTechnology(tail_law=("reference", "charge")[case % 2])
     )
-    x = rows(seed)
+    x = rows(case)
     one = network.forward(x, temperature=celsius + 273.15)
     two = network.forward(torch.tensor(x), temperature=celsius + 273.15)
     assert np.allclose(one, two.numpy(), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_derivatives_by_every_parameter_are_those_of_finite_differences(seed: int) -> None:
-    network = random_network(seed, (2, 2, 1), product=bool(seed % 2), elements=2)
-    x, p = torch.tensor(rows(seed, 3)), network.parameters()
+@pytest.mark.parametrize("case", [0, 1])
+def test_derivatives_by_every_parameter_are_those_of_finite_differences(case: int) -> None:
+    network = random_network(case, (2, 2, 1), product=bool(case % 2), elements=2)
+    x, p = torch.tensor(rows(case, 3)), network.parameters()
     scales = (1e7, 1.0, 1e7, 1.0, 1.0)
     fields = (p.gains, p.centres, p.offsets, p.node_gains, p.node_trims)
     tensors = [torch.tensor(f * s, requires_grad=True) for f, s in zip(fields, scales, strict=True)]
@@ -138,9 +139,7 @@ def test_a_constant_edge_needs_no_elements_and_a_broken_one_is_refused() -> None
         fit_edge(np.full(161, np.nan), SPAN, unit=1.0, technology=TECHNOLOGY)
 
 
-@pytest.mark.parametrize(
-    "shape", [[2, (1, 1), 1], *(pytest.param(s, marks=pytest.mark.slow) for s in ([2, 2, 1], [3, 2]))], ids=str
-)
+@pytest.mark.parametrize("shape", [[2, (1, 1), 1], *slow([2, 2, 1], [3, 2])], ids=str)
 @pytest.mark.slow
 def test_a_trained_network_becomes_circuits(shape: list[object]) -> None:
     model, x = trained(shape)

@@ -29,13 +29,13 @@ def built(tmp_path_factory):
     return place, analog(model, place, x=x, y=says(model, x), recipe=QUICK)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_network_of_circuits_is_read_back_as_it_was(tmp_path, seed):
-    network = random_network(seed, product=seed % 2 == 0)
+@pytest.mark.parametrize("case", range(4))
+def test_a_network_of_circuits_is_read_back_as_it_was(tmp_path, case):
+    network = random_network(case, product=case % 2 == 0)
     write_analog(network, tmp_path / "analog.json")
     found = read_analog(tmp_path / "analog.json")
     assert found == network
-    x = drawn_rows(network, 9, seed)
+    x = drawn_rows(network, 9, case)
     np.testing.assert_array_equal(found.forward(x), network.forward(x))
 
 

@@ -158,14 +158,14 @@ def test_files_that_are_not_whole_are_refused(tmp_path: Path) -> None:
         read_golden(file)
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_damaged_files_never_give_another_network(tmp_path: Path, seed: int) -> None:
-    rng = np.random.default_rng(seed)
+@pytest.mark.parametrize("case", range(30))
+def test_damaged_files_never_give_another_network(tmp_path: Path, case: int) -> None:
+    rng = np.random.default_rng(case)
     file = tmp_path / "golden.json"
-    write_golden(random_model(seed % 5), file)
+    write_golden(random_model(case % 5), file)
     text = bytearray(file.read_bytes())
     for _ in range(int(rng.integers(1, 4))):
         text[int(rng.integers(len(text)))] = int(rng.choice(list(b'0123456789-[]{}",: ae')))
     file.write_bytes(bytes(text))
     with contextlib.suppress(FileError):
-        assert digest(read_golden(file)) == digest(random_model(seed % 5))
+        assert digest(read_golden(file)) == digest(random_model(case % 5))

@@ -73,9 +73,9 @@ def test_the_header_says_what_codes_mean():
         assert f"{wire.step:.9g} * code, {wire.format.low} to {wire.format.high}" in text
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_flash_costs_no_more_bytes_and_speed_no_more_instructions_by_the_estimate(seed):
-    model = random_model(seed, (9, 6, 3), (3, 6), density=(0.3, 1.0)[seed % 2])
+@pytest.mark.parametrize("case", range(12))
+def test_flash_costs_no_more_bytes_and_speed_no_more_instructions_by_the_estimate(case):
+    model = random_model(case, (9, 6, 3), (3, 6), density=(0.3, 1.0)[case % 2])
     plans = {key: plan(model, "net", McuOptions(prefer=key)) for key in ("speed", "flash")}
     size = {key: sum(a.table_bytes + a.code_bytes for a in p.arrangements) for key, p in plans.items()}
     count = {key: sum(a.instructions for a in p.arrangements) for key, p in plans.items()}

@@ -19,6 +19,7 @@ from splinework.hardware.fpga.plan import design
 from splinework.hardware.fpga.synthesis import Synthesis, synthesise
 from splinework.hardware.fpga.technologies import TECHNOLOGIES
 from splinework.hardware.fpga.verilog import verilog
+from tests.families import slow
 from tests.hardware.cases import random_model
 
 HELD_OUT = [(100, (3, 4, 2), (3, 5)), (101, (8, 2), (4, 6)), (102, (4, 3), (2, 6)), (103, (6, 3, 2), (5, 5))]
@@ -71,8 +72,8 @@ def _split(column, lookup, top):
     return 2 * len(plain) + muxes
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("technology", ["xcup", "ecp5", "asic", pytest.param("ice40", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("technology", ["xcup", "ecp5", "asic", *slow("ice40")])
 def test_an_estimate_has_the_latency_of_the_design_and_grows_with_the_network(technology, seed):
     small, large = random_model(seed, (3, 2, 1), (4, 4)), random_model(seed, (6, 4, 2), (6, 6), density=1.0)
     made = [design(model, FpgaOptions(technology=technology)) for model in (small, large)]

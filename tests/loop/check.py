@@ -1,7 +1,5 @@
 """Checks what a change touches, in under a minute: style of its files, types, layers, and the tests that it calls for.
 
-Types and layers are checked beside the tests: mypy takes from one second to forty, by what hangs on the changed file.
-
 Run: python -m tests.loop.check [--base COMMIT] [--budget SECONDS] [--workers N]
 """
 
@@ -10,12 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from tests.loop import changes, choice
-from tests.loop.beside import one_thread, program
-from tests.loop.parts import ROOT
+from tests.loop.parts import ROOT, one_thread
 
 MAX_LISTED = 15
 """Chosen files that are listed one by one."""
@@ -34,12 +30,8 @@ def main() -> int:
     changed = changes.changed(commit)
     print(f"== {len(changed)} files changed since {changes.describe(commit)}", flush=True)
     _list(changed)
-    with ThreadPoolExecutor(1) as beside:
-        proofs = [(command[0], beside.submit(_captured, command)) for command in _proofs(changed)]
-        code = _style(changed)
-        code = _test(choice.choose(changed), end, options.workers) or code
-        for name, proof in proofs:
-            code = _told(name, proof) or code
+    code = _style(changed)
+    code = _test(choice.choose(changed), end, options.workers) or code
     if any(name.startswith("csrc/") for name in changed):
         print("csrc/ changed: its own tests are `make test-kernels`, and `make clean` lets it be built anew")
     return code
@@ -51,18 +43,6 @@ def _style(changed: list[str]) -> int:
         return 0
     print("== ruff", flush=True)
     return _run(["ruff", "check", *python]) | _run(["ruff", "format", "--check", *python])
-
-
-def _proofs(changed: list[str]) -> list[list[str]]:
-    """What is checked of all sources together, if one of them changed."""
-    sources = any(name.startswith("src/") and name.endswith(".py") for name in changed)
-    return [["mypy", "--strict"], ["lint-imports", "--no-logo"]] if sources or "pyproject.toml" in changed else []
-
-
-def _told(name: str, proof: Future[subprocess.CompletedProcess[str]]) -> int:
-    done = proof.result()
-    print(f"== {name}\n{done.stdout}{done.stderr}", end="", flush=True)
-    return done.returncode
 
 
 def _test(chosen: choice.Choice, end: float, workers: int) -> int:
@@ -91,11 +71,8 @@ def _list(lines: Iterable[str]) -> None:
 
 def _run(command: list[str]) -> int:
     sys.stdout.flush()
-    return subprocess.run(program(command), cwd=ROOT, env=one_thread(), check=False).returncode
-
-
-def _captured(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(program(command), cwd=ROOT, env=one_thread(), capture_output=True, text=True, check=False)
+    command[0] = str(Path(sys.executable).with_name(command[0]))
+    return subprocess.run(command, cwd=ROOT, env=one_thread(), check=False).returncode
 
 
 if __name__ == "__main__":

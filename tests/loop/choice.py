@@ -10,6 +10,9 @@ from tests.loop.parts import ROOT, SOURCES, part_of
 ALWAYS = ("tests/test_structure.py", "tests/test_names.py", "tests/test_vocabulary.py")
 """Conventions that hold for each file, and are quick; they run after what was chosen."""
 
+OF_ALL_SOURCES = "tests/test_types.py"
+"""Types and layers, from one second to forty by what hangs on the changed file: it runs first."""
+
 MAX_FILES = 24
 """Files that are chosen at most: to collect more would take most of a minute."""
 
@@ -29,8 +32,10 @@ class Choice:
 
 def choose(changed: Iterable[str]) -> Choice:
     """Tests for changed files: themselves, their namesakes, those that import them, those of the part that import an importer."""
-    reasons: dict[str, str] = {}
+    reasons, changed = dict[str, str](), list(changed)
     here = [name for name in changed if (ROOT / name).is_file()]
+    if any((SOURCES in Path(name).parents and name.endswith(".py")) or name == "pyproject.toml" for name in changed):
+        reasons[OF_ALL_SOURCES] = "types and layers of all sources"
     for rule in (_itself, _namesakes, _importing, _of_importers):
         for name in here:
             for file, reason in rule(name):

@@ -3,6 +3,7 @@
 Run: python -m tests.loop.parts [PART ...]   prints the paths that pytest takes
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -43,6 +44,11 @@ def part_of(path: str) -> str:
             below = Path(path).relative_to(folder).parts
             return below[0] if len(below) > 1 else PROJECT
     return Path(path).parts[0] if Path(path).parts[0] in BESIDE else PROJECT
+
+
+def one_thread() -> dict[str, str]:
+    """The environment of programs that run side by side."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 if __name__ == "__main__":

@@ -19,8 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.loop import changes, imports, journal, parts
-from tests.loop.beside import one_thread
-from tests.loop.parts import ROOT
+from tests.loop.parts import ROOT, one_thread
 
 FOLDER = ROOT / "build" / "test-all"
 PAGE = ROOT / "docs" / "test_results.md"

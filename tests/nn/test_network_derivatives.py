@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from splinework.nn.layer import KANLayer
 from tests.contracts.cases import base_oracle, normal, relative_distance, seeded
+from tests.families import slow
 from tests.nn.test_network import DOUBLE, every_kind, network
 
 
@@ -111,11 +112,8 @@ def test_an_ensemble_under_vmap_is_its_members(grid_kind):
     assert relative_distance(together, torch.stack([member(x) for member in members])) <= 1e-12
 
 
-@pytest.mark.parametrize("shape", [[2, (1, [3, 2]), 1], pytest.param([2, 3, 1], marks=pytest.mark.slow)], ids=str)
-@pytest.mark.parametrize(
-    "grid_kind",
-    ["adaptive", "normalised", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("fixed", "learnable"))],
-)
+@pytest.mark.parametrize("shape", [[2, (1, [3, 2]), 1], *slow([2, 3, 1])], ids=str)
+@pytest.mark.parametrize("grid_kind", ["adaptive", "normalised", *slow("fixed", "learnable")])
 def test_torch_compile_finds_no_graph_break(grid_kind, shape):
     torch.compiler.reset()
     model = network(shape, grid_kind=grid_kind)

@@ -27,7 +27,7 @@ from splinework.reproduce.perceptron import MLP
 from splinework.reproduce.rates import derivative_errors, exponents
 from splinework.reproduce.rivals import tensors
 from splinework.reproduce.tables import row_checks
-from tests.families import every
+from tests.families import every, slow
 
 NAMES = experiment_names()
 FEW = {"seed": 0, "steps": 5}
@@ -228,7 +228,7 @@ def test_the_papers_continual_network_keeps_what_it_has_learned():
     assert result["on_seen"] < 0.05
 
 
-@pytest.mark.parametrize("degree", [2, 3])
+@pytest.mark.parametrize("degree", [3, *slow(2)])
 def test_the_rates_of_approximation_are_those_of_the_theorem(degree):
     grids = [10, 20, 40]
     found = exponents(grids, [derivative_errors("exp(sin(pi*x) + y**2)", degree, grid) for grid in grids])

@@ -15,6 +15,7 @@ from splinework.tabular.design import make_design
 from splinework.tabular.losses import GammaTask, HuberTask, PoissonTask, QuantileTask
 from splinework.tabular.selection import columns_of, without_idle_curves
 from splinework.tabular.tasks import Binary, Classification, Multiclass, Regression, Task
+from tests.families import slow
 
 TASKS: list[Task] = [Regression(), Binary(), Multiclass()]
 LOSSES: list[Task] = [PoissonTask(), GammaTask(), HuberTask((0.5, 0.5)), QuantileTask(0.7, (0.3, 0.3))]
@@ -219,9 +220,7 @@ def labelled(task: Task, wrong: float, count: int = 600) -> tuple[torch.Tensor, 
     return u, *(torch.nn.functional.one_hot(each, 3).double() for each in (codes, noisy))
 
 
-@pytest.mark.parametrize(
-    "task", [Binary(), pytest.param(Multiclass(), marks=pytest.mark.slow)], ids=lambda task: type(task).__name__
-)
+@pytest.mark.parametrize("task", [Binary(), *slow(Multiclass())], ids=lambda task: type(task).__name__)
 @pytest.mark.parametrize("wrong", [0.0, 0.15])
 def test_wrong_labels_are_told_from_uncertain_classes(task: Task, wrong: float) -> None:
     u, right, noisy = labelled(task, wrong)

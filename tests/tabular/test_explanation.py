@@ -21,6 +21,7 @@ from splinework.nn.checkpoint import read_header
 from splinework.tabular import KANClassifier, KANRegressor, KANTransformer, load
 from splinework.tabular.columns import Columns, NumericColumn
 from splinework.tabular.importances import interaction_effects, total_effects
+from tests.families import slow
 from tests.tabular.tables import KINDS, QUICK, labels, mixed, numbers, outputs, target_for
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
@@ -206,9 +207,7 @@ def test_wide_networks_have_a_small_diagram() -> None:
     assert len(KANRegressor(hidden=0, grid=3, members=1).fit(x, y)._diagram()) < 20_000
 
 
-@pytest.mark.parametrize(
-    "kind", [KANClassifier, *(pytest.param(kind, marks=pytest.mark.slow) for kind in (KANRegressor, KANTransformer))]
-)
+@pytest.mark.parametrize("kind", [KANClassifier, *slow(KANRegressor, KANTransformer)])
 def test_a_plot_and_a_page(kind: type, tmp_path: Path) -> None:
     frame, y = mixed()
     model = kind(**QUICK).fit(frame, target_for(kind, y.to_numpy()))

@@ -16,6 +16,7 @@ from splinework.tabular.grids import quantile_layer
 from splinework.tabular.intervals import MAX_SCORES, ResidualModel, residual_model
 from splinework.tabular.losses import GammaTask, PoissonTask
 from splinework.tabular.tasks import Regression, Task
+from tests.families import slow
 from tests.tabular.tables import QUICK, mixed
 
 ADDITIVE: dict[str, Any] = {"hidden": 0, "grid": 4}
@@ -39,7 +40,7 @@ def errors_model(errors: np.ndarray, weights: np.ndarray | None = None, task: Ta
 
 
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.9])
-@pytest.mark.parametrize("count", [39, 59])
+@pytest.mark.parametrize("count", [39, *slow(59)])
 def test_ends_are_the_ranks_that_cover_exchangeable_errors(level: float, count: int) -> None:
     covered = []
     for seed in range(400):
@@ -89,7 +90,7 @@ def test_left_out_outputs_are_those_of_refits_without_the_row(task: Task) -> Non
     assert float((found[list(rows)] - exact).abs().max()) < tolerance
 
 
-@pytest.mark.parametrize("skewed", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.parametrize("skewed", [*slow(False), True])
 def test_intervals_cover_new_rows(skewed: bool) -> None:
     covered = []
     for seed in range(10):

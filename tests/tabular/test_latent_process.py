@@ -12,12 +12,13 @@ from splinework.tabular.losses import GammaTask, HuberTask, PoissonTask, Quantil
 from splinework.tabular.stacking import Stacking
 from splinework.tabular.tasks import Binary, Multiclass, Regression, targets_of
 from splinework.train.gaussian_process import fit_process
+from tests.families import slow
 
 TASKS = [
     Binary((0.02, 0.02)),
     Multiclass(),
     QuantileTask(0.7, (0.2,)),
-    *(pytest.param(task, marks=pytest.mark.slow) for task in (Binary(), PoissonTask(), GammaTask(), HuberTask((0.3,)))),
+    *slow(Binary(), PoissonTask(), GammaTask(), HuberTask((0.3,))),
 ]
 
 
@@ -92,7 +93,7 @@ def test_a_moderated_logit_has_the_mean_of_the_probabilities(mean, deviation):
     assert float(torch.sigmoid(moderated(torch.tensor(mean), slope))) == pytest.approx(wanted, abs=0.02)
 
 
-@pytest.mark.parametrize("task", [Binary(), pytest.param(HuberTask((0.3,)), marks=pytest.mark.slow)], ids=str)
+@pytest.mark.parametrize("task", [Binary(), *slow(HuberTask((0.3,)))], ids=str)
 def test_outputs_of_left_out_rows_are_those_of_a_fit_without_them(task, monkeypatch):
     """At the same hyperparameters: each row's is known from the fit of all, nearly."""
     x, y, weights = drawn(task, 60)
@@ -124,17 +125,7 @@ def test_outputs_of_left_out_rows_are_those_of_a_fit_without_them(task, monkeypa
     assert np.median(np.abs(apart)) < 0.25 * np.median(np.abs(moved))
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [
-        "two classes",
-        "quantile",
-        pytest.param("poisson", marks=pytest.mark.slow),
-        pytest.param("three classes", marks=pytest.mark.slow),
-        pytest.param("gamma", marks=pytest.mark.slow),
-        pytest.param("huber", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("loss", ["two classes", *slow("quantile", "poisson", "three classes", "gamma", "huber")])
 def test_few_rows_of_columns_that_act_together_are_learned_under_every_likelihood(loss):
     """Hidden nodes alone, and curves, have more error by far: there are too few rows for them."""
     rng, count = np.random.default_rng(2), 160 if loss in ("poisson", "three classes") else 80
@@ -166,8 +157,8 @@ def test_few_rows_of_columns_that_act_together_are_learned_under_every_likelihoo
 
 def test_classes_that_a_process_taught_are_the_same_after_save_and_load(tmp_path):
     rng = np.random.default_rng(1)
-    x = rng.uniform(-1, 1, (100, 2))
-    y = np.where(np.cos(2.5 * (x[:, 0] + x[:, 1] ** 2)) + 0.3 * rng.normal(size=100) > 0, "up", "down")
+    x = rng.uniform(-1, 1, (60, 2))
+    y = np.where(np.cos(2.5 * (x[:, 0] + x[:, 1] ** 2)) + 0.3 * rng.normal(size=60) > 0, "up", "down")
     model = KANClassifier().fit(x, y)
     assert any(step["stage"] == "smooth" for step in model.history_)
     assert model.score(x, y) > 0.9

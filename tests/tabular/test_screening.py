@@ -20,6 +20,7 @@ from splinework.tabular.group_lasso import LassoPath
 from splinework.tabular.losses import GammaTask, HuberTask, PoissonTask, QuantileTask
 from splinework.tabular.screening import PATH_RATIO, Screening, is_wide, screen
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
+from tests.families import slow
 
 TASKS: list[Task] = [Regression(), Binary(), Multiclass()]
 LOSSES: list[Task] = [PoissonTask(), GammaTask(), HuberTask((0.5,)), QuantileTask(0.7, (0.2,))]
@@ -74,11 +75,7 @@ def test_the_lasso_meets_its_optimality_conditions(task: Task) -> None:
             assert abs(float(gradient[own].norm()) / limit - 1) < slack
 
 
-@pytest.mark.parametrize(
-    "task",
-    [TASKS[0], *(pytest.param(task, marks=pytest.mark.slow) for task in TASKS[1:])],
-    ids=lambda task: type(task).__name__,
-)
+@pytest.mark.parametrize("task", [TASKS[0], *slow(*TASKS[1:])], ids=lambda task: type(task).__name__)
 def test_the_inputs_that_matter_are_kept_and_nearly_all_others_are_not(task: Task) -> None:
     u, noise = inputs(150, 160), 0.3 * inputs(150, 1, seed=1)[:, 0]
     kept = screened(u, asked(task, 1.5 * u[:, 3] + u[:, 70] ** 2 - 1 + noise), task, torch.arange(150) % 6)
@@ -175,13 +172,7 @@ def test_a_member_sees_only_inputs_that_were_chosen_without_its_fold(monkeypatch
 
 @pytest.mark.parametrize(
     "given",
-    [
-        {"loss": "huber"},
-        pytest.param({"loss": "quantile", "quantile": 0.8}, marks=pytest.mark.slow),
-        pytest.param({"loss": "gamma"}, marks=pytest.mark.slow),
-        pytest.param({"loss": "poisson"}, marks=pytest.mark.slow),
-        pytest.param({}, marks=pytest.mark.slow),
-    ],
+    [{"loss": "huber"}, *slow({"loss": "quantile", "quantile": 0.8}, {"loss": "gamma"}, {"loss": "poisson"}, {})],
     ids=lambda given: given.get("loss", "squared_error"),
 )
 @pytest.mark.slow
@@ -205,7 +196,7 @@ def test_screened_tables_have_intervals_whatever_the_loss(given: dict[str, Any])
     assert new.any(1).mean() > 0.5
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", range(2))
 def test_noise_keeps_nothing_or_stays_near_the_constant(seed: int) -> None:
     X = np.random.default_rng(seed).normal(size=(150, 200))
     y = np.random.default_rng(seed + 9).normal(size=150)
@@ -215,12 +206,12 @@ def test_noise_keeps_nothing_or_stays_near_the_constant(seed: int) -> None:
     assert np.sqrt(np.mean((model.predict(X[100:]) - y[:100].mean()) ** 2)) < 0.4
 
 
-@pytest.mark.parametrize("estimator", [KANRegressor, pytest.param(KANClassifier, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("estimator", [KANRegressor, *slow(KANClassifier)])
 def test_columns_that_are_screened_out_stay_columns_of_the_table(estimator: type, tmp_path: Path) -> None:
-    X = np.random.default_rng(0).normal(size=(120, 150))
+    X = np.random.default_rng(0).normal(size=(90, 120))
     X[::7, 5] = np.nan
     y = X[:, 0] + X[:, 1] ** 2 - 1
-    with pytest.warns(sw.FitWarning, match="150 columns for 120 distinct rows: .* screened out"):
+    with pytest.warns(sw.FitWarning, match="120 columns for 90 distinct rows: .* screened out"):
         model = estimator(hidden=0).fit(X, y if estimator is KANRegressor else y > 0)
     out = [int(name[1:]) for name in model.columns_.screened_out]
     assert len(out) > 50
@@ -229,7 +220,7 @@ def test_columns_that_are_screened_out_stay_columns_of_the_table(estimator: type
     assert (model.feature_importances_[out] == 0).all()
     assert model.feature_importances_[[0, 1]].min() > 0
     other = X.copy()
-    other[:, out] = np.random.default_rng(1).normal(size=(120, len(out)))
+    other[:, out] = np.random.default_rng(1).normal(size=(90, len(out)))
     assert np.array_equal(model.predict(X), model.predict(other))
     model.save(tmp_path / "wide.safetensors")
     again = load(tmp_path / "wide.safetensors")

@@ -64,7 +64,7 @@ def test_of_noise_the_model_is_the_constant_and_a_warning_says_so(prefer, rows):
     np.testing.assert_allclose(model.predict(x), y.mean(), rtol=1e-9)
 
 
-@pytest.mark.parametrize("seed", [4, pytest.param(9, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [4, 9])
 def test_what_few_rows_of_noise_have_chosen_is_not_believed(seed):
     random = np.random.default_rng(seed)
     x, y = random.uniform(-1, 1, (35, 3)), random.normal(size=35)

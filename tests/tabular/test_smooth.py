@@ -9,6 +9,7 @@ import torch
 from splinework.tabular import KANClassifier, KANRegressor, network_fit, smooth
 from splinework.tabular.smooth import fit_network, smooth_estimates
 from splinework.train.between_rows import is_significant
+from tests.families import slow
 
 
 def never(stage: str, step: int, steps: int, loss: float) -> bool:
@@ -25,8 +26,8 @@ def test_smooth_estimates_of_noise_are_not_better_than_the_mean() -> None:
         assert not is_significant(gains[:, 0], weights)
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(each, marks=pytest.mark.slow) for each in (1, 2))])
-@pytest.mark.parametrize("count", [12, *(pytest.param(each, marks=pytest.mark.slow) for each in (20, 29))])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("count", [12, *slow(20, 29)])
 def test_columns_of_a_few_clean_rows_may_act_together(count: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     x, fresh = (random.uniform(-1, 1, (rows, 2)) for rows in (count, 2000))
@@ -65,11 +66,11 @@ def test_a_network_is_fitted_to_rows_that_say_more_than_the_estimate(
     assert bool(asked_for) is tried
 
 
-@pytest.mark.parametrize("estimator", [KANRegressor, pytest.param(KANClassifier, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("estimator", [KANRegressor, *slow(KANClassifier)])
 def test_the_network_that_learns_from_a_process_has_no_edges_from_inputs_that_do_nothing(estimator) -> None:
     random = np.random.default_rng(0)
-    x, fresh = (random.uniform(-1, 1, (count, 5)) for count in (150, 300))
-    y = 8 * x[:, 0] * x[:, 1] + random.normal(size=150)
+    x, fresh = (random.uniform(-1, 1, (count, 5)) for count in (90, 300))
+    y = 8 * x[:, 0] * x[:, 1] + random.normal(size=90)
     model = estimator().fit(x, y if estimator is KANRegressor else y > 0)
     edges = model.model_.kan_layers[0].mask.any(1)
     assert bool(edges[:2].all())
@@ -120,7 +121,7 @@ def test_many_clean_rows_are_fitted_to_the_rows_themselves() -> None:
     assert (band.lower <= band.upper).all()
 
 
-@pytest.mark.parametrize("noise", [0.0, pytest.param(0.2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("noise", [0.0, *slow(0.2)])
 @pytest.mark.slow
 def test_waves_in_a_column_of_several_are_met(noise: float) -> None:
     rng = np.random.default_rng(1)

@@ -23,6 +23,7 @@ from splinework.train.curve import MAX_MARGIN, grid_range
 from splinework.train.data_split import Samples
 from splinework.train.process_teacher import ProcessTeacher
 from splinework.train.smoothing import penalty_matrices
+from tests.families import slow
 
 
 def spread_of(values):
@@ -144,7 +145,7 @@ def test_a_column_that_is_idle_gets_a_flat_curve():
     assert float(curves[:, 2].std()) < 0.02 < 0.5 < float(curves[:, 0].std())
 
 
-@pytest.mark.parametrize("grid", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("grid", [3, *slow(20)])
 @pytest.mark.parametrize(("noise", "most"), [(0.0, 1e-6), (0.2, 0.08)])
 @pytest.mark.slow
 def test_waves_in_a_sum_are_met_from_any_starting_grid(grid, noise, most):
@@ -187,7 +188,7 @@ def test_networks_that_cannot_be_curves_are_told_apart(model):
     assert not may_hold_curves(model())
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_an_additive_target_gives_a_network_of_curves_and_no_more_edges(seed):
     rng = np.random.default_rng(seed)
     x, fresh = rng.uniform(-1, 1, (200, 3)), rng.uniform(-1, 1, (2000, 3))
@@ -235,7 +236,7 @@ def test_blending_weights_are_least_squares_with_a_pull_to_the_middle():
 
 
 def test_a_blended_teacher_is_the_weighted_mean_of_process_and_curves():
-    rows = rows_of([wave, bend], count=80, noise=0.3)
+    rows = rows_of([wave, bend], count=40, noise=0.3)
     curves = additive_fit(sw.KAN([3, 2], dtype=torch.float64), rows)
     both, alone = ProcessTeacher.of(rows, 0, curves), ProcessTeacher.of(rows, 0)
     assert 0 <= both.share < 1

@@ -10,6 +10,7 @@ from splinework.train.band_limited import BandLimited
 from splinework.train.curve import smooth_curve
 from splinework.train.data_split import Samples
 from splinework.train.penalised_spline import thin_svd
+from tests.families import slow
 
 
 def rows_of(count: int, seed: int) -> torch.Tensor:
@@ -68,7 +69,10 @@ def test_residuals_left_out_are_those_of_fits_without_the_row():
         )
 
 
-@pytest.mark.parametrize(("waves", "seed"), [(10, 0), (10, 1), (10, 3), (26, 0), (26, 2)])
+@pytest.mark.parametrize(
+    ("waves", "seed"),
+    [(10, 0), (26, 0), *(pytest.param(*each, marks=pytest.mark.slow) for each in ((10, 1), (10, 3), (26, 2)))],
+)
 def test_waves_that_rows_just_resolve_are_met(waves, seed):
     """Of 26 waves in 300 rows a spline leaves a thousandth: rows are far apart in places, some of a leverage of nearly one."""
     truth, x = drawn(seed, waves), np.random.default_rng(seed).uniform(-1, 1, 300)
@@ -79,7 +83,7 @@ def test_waves_that_rows_just_resolve_are_met(waves, seed):
     assert torch.isfinite(curve.deviation(torch.from_numpy(fresh[:, None]))).all()
 
 
-@pytest.mark.parametrize("noise", [0.001, 0.1, 1.0])
+@pytest.mark.parametrize("noise", [0.1, *slow(0.001, 1.0)])
 @pytest.mark.parametrize("waves", [0.5, 8])
 def test_noise_and_kinks_are_left_to_splines(waves, noise):
     x, rng = np.random.default_rng(1).uniform(-1, 1, 300), np.random.default_rng(2)

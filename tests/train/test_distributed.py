@@ -17,6 +17,7 @@ from splinework.train.jacobian import ParameterVector
 from splinework.train.losses import make_loss
 from splinework.train.options import TrainingOptions, is_shared
 from splinework.train.row_blocks import TASKS, block_count, block_range, grow, partial, total
+from tests.families import slow
 from tests.train.distributed_cases import CASES, facts_of
 
 SCRIPT = Path(__file__).with_name("distributed_cases.py")
@@ -164,7 +165,7 @@ def arguments_of(task: str, parameters: ParameterVector, start: torch.Tensor) ->
     }[task]
 
 
-@pytest.mark.parametrize("parts", [2, 3, 4])
+@pytest.mark.parametrize("parts", [3, *slow(2, 4)])
 def test_however_blocks_are_divided_the_sum_has_the_same_bits(parts):
     whole = objective()
     parameters = ParameterVector.of(whole.model)

@@ -20,6 +20,7 @@ from splinework.train.residual import Residual
 from splinework.train.residual_jacobian import expand, matches_autograd
 from splinework.train.run import TrainingRun
 from tests.contracts.cases import normal, seeded
+from tests.families import slow
 from tests.nn.edge_function_cases import mixed
 
 U = 0.6 * normal(25, 2, seed=5).double()
@@ -82,14 +83,13 @@ def session() -> KAN:
 @pytest.mark.parametrize(
     "options",
     [
-        {"steps": 40, "starts": 1, "grids": None, "degree": "keep"},
-        pytest.param({"steps": 25}, marks=pytest.mark.slow),
-        {"optimiser": LBFGS(), "steps": 60, "starts": 1},
+        {"steps": 20, "starts": 1, "grids": None, "degree": "keep"},
+        *slow({"steps": 25}),
+        {"optimiser": LBFGS(), "steps": 25, "starts": 1},
         {"optimiser": "adam", "steps": 60, "starts": 1},
-        pytest.param({"optimiser": "adamw", "steps": 60, "starts": 1}, marks=pytest.mark.slow),
+        *slow({"optimiser": "adamw", "steps": 60, "starts": 1}),
         {"optimiser": "newton-cg", "steps": 15, "starts": 1},
-        pytest.param({"optimiser": "varpro", "steps": 15, "starts": 1}, marks=pytest.mark.slow),
-        pytest.param({"optimiser": "ssbroyden", "steps": 30, "starts": 1}, marks=pytest.mark.slow),
+        *slow({"optimiser": "varpro", "steps": 15, "starts": 1}, {"optimiser": "ssbroyden", "steps": 30, "starts": 1}),
     ],
     ids=lambda o: str(o.get("optimiser", o)),
 )

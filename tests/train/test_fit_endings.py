@@ -13,6 +13,7 @@ import torch
 from splinework.train import EarlyStopping, Step, StopTraining, fit
 from splinework.train.objective import Objective
 from splinework.train.optim import Adam, LevenbergMarquardt, Optimiser, Stepper
+from tests.families import slow
 from tests.interpret.edit.cases import same_state, state_of
 from tests.train.cases import fresh, noise, quick, smooth, uniform
 
@@ -144,7 +145,7 @@ def test_a_reason_is_given_where_the_callback_gives_none():
     assert result.history.notes[-1] == "ended: a callback ended the fit"
 
 
-@pytest.mark.parametrize("at", [1, 6, 40])
+@pytest.mark.parametrize("at", [1, 40, *slow(6)])
 def test_an_interrupt_returns_the_best_state(at):
     def interrupt(step: Step) -> None:
         if len(seen) == at - 1:

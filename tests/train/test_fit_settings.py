@@ -89,7 +89,7 @@ RANDOM = [{}, {"optimiser": Adam(batch=9)}, {"optimiser": "lbfgs", "starts": 2}]
 
 @pytest.mark.parametrize("options", RANDOM, ids=str)
 def test_the_same_seed_gives_the_same_bits_and_another_one_others(options):
-    common = {"starts": 4, "steps": 40, "grids": "auto", **options}
+    common = {"starts": 4, "steps": 12, "grids": "auto", **options}
     first, again = (quick(fresh([2, 2, 1]), X, Y, seed=7, **common) for _ in range(2))
     assert all(torch.equal(value, state_of(again.model)[name]) for name, value in state_of(first.model).items())
     told = [[(s.number, s.stage, s.grid, s.objective, s.rmse_train) for s in r.history] for r in (first, again)]
@@ -298,7 +298,10 @@ def test_threads_come_back_after_an_error():
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize(("given", "expected"), [(None, 2), (3, 3), pytest.param(1, 1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [(None, 2), *(pytest.param(n, n, marks=pytest.mark.slow) for n in (1, 3))],
+)
 def test_populations_of_formulas_have_all_threads_beside_small_fits(given, expected, monkeypatch):
     seen: list[tuple[int, int]] = []
 

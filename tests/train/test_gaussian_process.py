@@ -11,6 +11,7 @@ from splinework.train import gaussian_process, process_search
 from splinework.train.covariance import FAMILIES, Covariance, RowPairs, cholesky_factor, condition, kappa, kernel_of
 from splinework.train.gaussian_process import fit_process
 from splinework.train.process_search import EvidenceRows
+from tests.families import slow
 from tests.train.lessons import EvidenceClock
 
 
@@ -149,7 +150,7 @@ def test_a_row_of_weight_two_counts_as_two_copies(monkeypatch):
     torch.testing.assert_close(weighted(x), copied(x), rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize("noise", [0.05, 0.3])
+@pytest.mark.parametrize("noise", [0.3, *slow(0.05)])
 def test_noise_is_found_without_a_model_of_the_function(noise):
     process = fit_process(*rows(200, noise=noise))
     assert process.noise == pytest.approx(noise, rel=0.2)

@@ -9,6 +9,7 @@ from splinework.train import process_search
 from splinework.train.covariance import Covariance
 from splinework.train.gaussian_process import fit_process
 from splinework.train.process_search import EvidenceRows
+from tests.families import slow
 
 
 def test_columns_that_do_nothing_are_told_from_few_rows():
@@ -27,8 +28,8 @@ IDLE_CASES = {
 }
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("case", IDLE_CASES)
+@pytest.mark.parametrize("count", [60, *slow(200)])
+@pytest.mark.parametrize("case", ["composition", *slow(*(case for case in IDLE_CASES if case != "composition"))])
 def test_inputs_that_do_nothing_are_left_out_and_no_others(case, count):
     active, function = IDLE_CASES[case]
     generator = torch.Generator().manual_seed(count)
@@ -45,7 +46,7 @@ def test_inputs_that_do_nothing_are_left_out_and_no_others(case, count):
     assert errors[0] < 1.3 * errors[1]
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [1, 3])
 def test_a_weak_input_that_all_rows_show_stays_though_a_sample_of_them_may_not_show_it(seed):
     generator = torch.Generator().manual_seed(seed)
     x = 2 * torch.rand(1500, 2, generator=generator, dtype=torch.float64) - 1

@@ -12,6 +12,7 @@ from splinework.train import Roughness, fit, journal
 from splinework.train import run as running
 from splinework.train.callbacks import EarlyStopping
 from splinework.train.journal import Journal, open_journal
+from tests.families import slow
 from tests.train.cases import fresh, normal, uniform
 from tests.train.interrupted_fits import Killed, X, same, train
 
@@ -31,13 +32,7 @@ def finished(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "options",
-    [
-        {"penalties": [Roughness(1e-4)]},
-        {"loss": "huber"},
-        pytest.param({"steps": None, "starts": 1}, marks=pytest.mark.slow),
-    ],
-    ids=str,
+    "options", [{"penalties": [Roughness(1e-4)]}, {"loss": "huber"}, *slow({"steps": None, "starts": 1})], ids=str
 )
 @pytest.mark.slow
 def test_and_killed_again_and_again(tmp_path, options):
@@ -51,7 +46,7 @@ def test_and_killed_again_and_again(tmp_path, options):
     assert same(train(path, **options), whole)
 
 
-@pytest.mark.parametrize("noise", [pytest.param(0.0, marks=pytest.mark.slow), 0.2])
+@pytest.mark.parametrize("noise", [*slow(0.0), 0.2])
 @pytest.mark.slow
 def test_a_taught_fit_goes_on_from_any_stage(tmp_path, noise):
     x = uniform(60)
@@ -97,11 +92,7 @@ def test_recording_changes_nothing_and_writes_one_file(finished):
 
 @pytest.mark.parametrize(
     "other",
-    [
-        {"steps": 41},
-        {"weights": X[:, 0].exp()},
-        *(pytest.param(o, marks=pytest.mark.slow) for o in ({"optimiser": "lbfgs"}, {"grids": [20]}, {"seed": 1})),
-    ],
+    [{"steps": 41}, {"weights": X[:, 0].exp()}, *slow({"optimiser": "lbfgs"}, {"grids": [20]}, {"seed": 1})],
     ids=str,
 )
 def test_the_checkpoint_of_another_fit_is_refused(finished, other):

@@ -15,7 +15,7 @@ from splinework.train.optim import LBFGS, Adam, LevenbergMarquardt
 from splinework.train.penalties import GroupLasso, Penalty, PykanSparsity, Roughness, Sparsity
 from splinework.train.smoothing import Smoothing
 from tests.contracts.cases import normal, relative_distance, seeded
-from tests.families import every, raising
+from tests.families import every, raising, slow
 from tests.interpret.edit.cases import BASES
 from tests.train.cases import descent, fresh, objective_of, quick, smooth, thinned, uniform
 
@@ -240,15 +240,7 @@ def test_the_quadratic_lies_above_the_value(size, penalty):
 
 
 @pytest.mark.parametrize(
-    "penalty",
-    [
-        Sparsity(3e-2),
-        *(
-            pytest.param(p, marks=pytest.mark.slow)
-            for p in (GroupLasso(3e-2), GroupLasso(3e-2, adaptive=0.5), PykanSparsity(1e-2))
-        ),
-    ],
-    ids=str,
+    "penalty", [Sparsity(3e-2), *slow(GroupLasso(3e-2), GroupLasso(3e-2, adaptive=0.5), PykanSparsity(1e-2))], ids=str
 )
 @every_method
 def test_sparsity_shrinks_the_edge_that_is_not_needed(recipe, penalty):

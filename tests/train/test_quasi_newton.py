@@ -98,12 +98,12 @@ def theta_of(b: float, h: float) -> float:
 
 
 @every_dense
-@pytest.mark.parametrize("seed", range(8))
-def test_the_inverse_is_that_of_the_update_of_the_hessian(recipe, seed):
+@pytest.mark.parametrize("case", range(8))
+def test_the_inverse_is_that_of_the_update_of_the_hessian(recipe, case):
     n = 6
-    inverse = torch.linalg.inv(convex(n, seed=seed + 50)) * 10.0 ** (seed % 3 - 1)
+    inverse = torch.linalg.inv(convex(n, seed=case + 50)) * 10.0 ** (case % 3 - 1)
     hessian = torch.linalg.inv(inverse)
-    s, y = pair(n, 100 + 10 * seed)
+    s, y = pair(n, 100 + 10 * case)
     bs, sy = hessian @ s, s @ y
     b, h = float(s @ bs / sy), float(y @ inverse @ y / sy)
     theta = theta_of(b, h) if recipe.name == "ssbroyden" else 0.0

@@ -200,9 +200,9 @@ def test_every_basis_and_kind_grows(basis, grid_kind):
 
 @pytest.mark.parametrize("held_out", [None, "own"])
 def test_hidden_grids_have_their_margin_at_the_end(held_out):
-    x, new = uniform(200), uniform(60, seed=3)
+    x, new = uniform(100), uniform(30, seed=3)
     validation = (new, smooth(new)) if held_out == "own" else held_out
-    model = fit(fresh([2, 2, 1]), x, smooth(x), progress=False, validation=validation, steps=100).model
+    model = fit(fresh([2, 2, 1]), x, smooth(x), progress=False, validation=validation, steps=40).model
     with torch.no_grad():
         u = model.kan_layers[0](model.input_scaling(x))
         low, high = model.kan_layers[1].basis.domain(model.kan_layers[1].grid)

@@ -10,6 +10,7 @@ from splinework.nn.network import KAN
 from splinework.train import Sparsity, StopTraining, fit
 from splinework.train.penalties import PykanSparsity
 from splinework.train.sparsification import sparsify
+from tests.families import slow
 from tests.train.cases import fresh, noise, smooth, uniform
 
 
@@ -24,9 +25,7 @@ def error(model, x, y):
         return float((model(x) - y).square().mean().sqrt() / y.var(0, unbiased=False).mean().sqrt())
 
 
-@pytest.mark.parametrize(
-    "penalty", [1e-1, *(pytest.param(each, marks=pytest.mark.slow) for each in (Sparsity(1e-2), PykanSparsity(1e-3)))]
-)
+@pytest.mark.parametrize("penalty", [1e-1, *slow(Sparsity(1e-2), PykanSparsity(1e-3))])
 @pytest.mark.slow
 def test_the_structure_does_not_depend_on_the_penalty(penalty):
     x = uniform(200)

@@ -13,6 +13,7 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.library import BY_NAME
 from splinework.interpret.symbolic.own_functions import library_of
+from tests.families import slow
 from tests.interpret.symbolic.cases import generator, network, paper_example, paper_table, relative, trained, uniform
 
 X, Y, Z = symbol("x1"), symbol("x2"), symbol("x3")
@@ -111,7 +112,7 @@ def test_shifts_and_scales_come_out_right():
 NAMES = ["1/x", "sqrt", "log", "exp", "tanh", "gaussian", "abs", "arctan", "x^3", "sin"]
 
 
-@pytest.mark.parametrize("name", [NAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:])])
+@pytest.mark.parametrize("name", [NAMES[0], *slow(*NAMES[1:])])
 def test_one_edge_of_a_network_that_saw_noise(name):
     """2 % noise: the right function still has the shortest description."""
     function = BY_NAME[name]
@@ -210,7 +211,7 @@ def test_a_network_whose_edges_are_all_gone_gives_a_constant():
     assert table.best.complexity == 1
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+@pytest.mark.parametrize("seed", range(3))
 def test_noise_alone_gives_a_constant(seed):
     x, y = uniform(300, 2, seed=seed), generator(seed + 10).normal(size=300)
     model = fit(KAN([2, 1], grid=3, dtype=torch.float64), x, y, progress=False, grids=None).model
@@ -223,9 +224,7 @@ def test_noise_alone_gives_a_constant(seed):
 OFTEN = ("float32", "shuffled frame")
 
 
-@pytest.mark.parametrize(
-    "kind", [*OFTEN, *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("tensor", "array", "lists", "frame"))]
-)
+@pytest.mark.parametrize("kind", [*OFTEN, *slow("tensor", "array", "lists", "frame")])
 def test_data_of_every_kind(kind):
     curves = {(0, 0, 0): lambda v: v**2, (0, 1, 0): lambda v: 2 * v}
     model = network([2, 1], curves, names=["a", "b"], grid=10)

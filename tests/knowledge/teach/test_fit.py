@@ -33,6 +33,7 @@ from splinework.knowledge.axioms import (
 )
 from splinework.nn.frame import FramedKAN
 from splinework.train.run import TrainingRun
+from tests.families import slow
 
 NAMES = ["a", "b"]
 PI = math.pi
@@ -131,9 +132,7 @@ def test_frames_of_columns_are_taken_by_name():
     )
 
 
-@pytest.mark.parametrize(
-    "name", ["boundary", "symmetric", *(pytest.param(n, marks=pytest.mark.slow) for n in ("periodic", "bounded"))]
-)
+@pytest.mark.parametrize("name", ["boundary", "symmetric", *slow("periodic", "bounded")])
 def test_held_out_rows_and_weights_go_through_the_frame(name):
     truth, axioms = TRUTHS[name]
     x, y = rows(truth, 150)
@@ -260,15 +259,13 @@ def test_an_odd_fit_is_odd_whatever_the_mean_of_the_rows(shape):
     "axiom",
     [
         "bounded(lower=0)",
-        *(
-            pytest.param(text, marks=pytest.mark.slow)
-            for text in (
-                "bounded(0, 3)", "monotone(age, strength=soft)", "bounded(lower=0, strength=soft)",
-                "additive(strength=soft)", "convex(dose, strength=soft)",
-            )
-        ),
+        "bounded(0, 3)",
+        "monotone(age, strength=soft)",
+        "bounded(lower=0, strength=soft)",
+        "additive(strength=soft)",
+        "convex(dose, strength=soft)",
     ],
-)  # fmt: skip
+)
 @pytest.mark.slow
 def test_a_true_axiom_makes_a_fit_of_noisy_rows_no_worse(axiom):
     random = np.random.default_rng(0)

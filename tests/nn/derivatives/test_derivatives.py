@@ -18,7 +18,7 @@ from splinework.nn.layer import GRID_KINDS
 from splinework.nn.network import KAN
 from splinework.nn.nodes import shape_of
 from tests.contracts.cases import every_base, every_extrapolation, every_recipe, normal, relative_distance, seeded
-from tests.families import every
+from tests.families import every, slow
 from tests.nn.test_network import DOUBLE, SHAPES, network
 from tests.nn.test_network_derivatives import edge, laplacian_by_autograd
 
@@ -210,9 +210,7 @@ def test_the_laplacian_is_the_one_by_autograd():
     assert relative_distance(laplacian[:, 0], laplacian_by_autograd(model, x.clone())) <= 1e-11
 
 
-@pytest.mark.parametrize(
-    "grid_kind", [GRID_KINDS[0], *(pytest.param(kind, marks=pytest.mark.slow) for kind in GRID_KINDS[1:])]
-)
+@pytest.mark.parametrize("grid_kind", [GRID_KINDS[0], *slow(*GRID_KINDS[1:])])
 def test_a_residual_and_its_gradient_compile_without_a_graph_break(grid_kind):
     torch.compiler.reset()
     model = in_units([2, (1, 1), 1], grid_kind=grid_kind, names=["x", "t"])

@@ -67,7 +67,7 @@ def fix(
     Example:
         >>> import torch
         >>> import splinework as sw
-        >>> x = torch.linspace(-1, 1, 100, dtype=torch.float64)[:, None]
+        >>> x = torch.linspace(-1, 1, 400, dtype=torch.float64)[:, None]
         >>> model = sw.fit(sw.KAN([1, 1]), x, torch.sin(3 * x), validation=None).model
         >>> fixed = fix(model, ("x1", "y"), "sin", x=x)
         >>> bool((fixed(x) - torch.sin(3 * x)).abs().max() < 1e-6)

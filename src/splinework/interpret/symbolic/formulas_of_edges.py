@@ -69,7 +69,7 @@ def symbolify(
     Example:
         >>> import torch
         >>> import splinework as sw
-        >>> x = 2 * torch.rand(200, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 1
+        >>> x = 2 * torch.rand(400, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 1
         >>> result = sw.fit(sw.KAN([1, 1]), x, torch.exp(x), validation=None)
         >>> print(sw.symbolify(result.model, x, torch.exp(x)).best)
         y = exp(x1)

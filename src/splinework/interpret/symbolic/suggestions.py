@@ -175,7 +175,7 @@ def suggest(
     Example:
         >>> import torch
         >>> import splinework as sw
-        >>> x = torch.linspace(-1, 1, 200, dtype=torch.float64)[:, None]
+        >>> x = torch.linspace(-1, 1, 400, dtype=torch.float64)[:, None]
         >>> model = sw.fit(sw.KAN([1, 1]), x, torch.exp(2 * x), validation=None).model
         >>> suggest(model, x, ("x1", "y"))[0].name
         'exp'

@@ -55,7 +55,7 @@ class DistillationResult:
         asked: Total number of queries to the teacher.
         notes: Remarks for the user.
 
-    >>> points = QueryPoints(total=200, rounds=0)
+    >>> points = QueryPoints(total=400, rounds=0)
     >>> distil(lambda x: 2 * x[:, 0], box=[(0, 1)], points=points, progress=False).box > 0.999
     True
     """
@@ -104,7 +104,7 @@ def distil(
         DataError: If answers are no finite numbers.
         FileError: If an ONNX file cannot be read.
 
-    >>> points = QueryPoints(200, rounds=0)  # further rounds ask where the student is worst
+    >>> points = QueryPoints(400, rounds=0)  # further rounds ask where the student is worst
     >>> found = distil(lambda x: np.sin(3 * x[:, 0]), box=[(-1, 1)], points=points, progress=False)
     >>> found.box > 0.9999
     True

@@ -73,7 +73,7 @@ def symbolify(
     Example:
         >>> import torch
         >>> import splinework as sw
-        >>> x = torch.linspace(0, 1, 200, dtype=torch.float64)[:, None]
+        >>> x = torch.linspace(0, 1, 400, dtype=torch.float64)[:, None]
         >>> result = sw.fit(sw.KAN([1, 1]), x, torch.exp(x), axioms=["monotone(x1)"], validation=None, progress=False)
         >>> best = sw.symbolify(result.model, x, torch.exp(x)).best
         >>> print(best, "|", best.notes[-1])

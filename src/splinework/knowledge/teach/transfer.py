@@ -128,9 +128,9 @@ def transfer(
         ShapeError: If x and y do not fit the model or each other.
         DataError: If there are fewer than 4 measurements, or values that are not finite.
 
-    >>> x = torch.linspace(-1, 1, 200, dtype=torch.float64)[:, None]
+    >>> x = torch.linspace(-1, 1, 400, dtype=torch.float64)[:, None]
     >>> simulated = fit(KAN([1, 1], dtype=torch.float64), x, torch.sin(3 * x), progress=False)
-    >>> few = x[::20]
+    >>> few = x[::40]
     >>> found = transfer(simulated, few, 2 * torch.sin(3 * few) + 0.5, progress=False)
     >>> bool((found.model(x) - 2 * torch.sin(3 * x) - 0.5).abs().max() < 1e-2)
     True

@@ -118,12 +118,12 @@ def test_a_claim_has_one_meaning(text, sides):
                 assert abs(own(view) - other(env)) <= 1e-15 * (1 + abs(other(env)))
 
 
-@pytest.mark.parametrize("seed", range(16))
-def test_models_have_the_same_values_in_sixty_digits(seed):
-    model = any_model(seed)
+@pytest.mark.parametrize("case", range(16))
+def test_models_have_the_same_values_in_sixty_digits(case):
+    model = any_model(case)
     lo, hi = box_for(model)
     reading, exact = Reading(model), ExactModel(model)
-    for share in np.random.default_rng(seed).uniform(size=(4, len(lo))):
+    for share in np.random.default_rng(case).uniform(size=(4, len(lo))):
         point = (lo + share * (hi - lo)).tolist()
         for mine, theirs in zip(PointView(reading, point).f(point), exact(point), strict=True):
             assert abs(mine - theirs) <= 1e-20 * (1 + abs(theirs))

@@ -16,6 +16,7 @@ from splinework.knowledge.axioms.verify import Certificate, bound, verify
 from splinework.knowledge.axioms.verify.certificate import from_dict, seal
 from splinework.knowledge.axioms.verify.numbers import digest
 from splinework.knowledge.axioms.verify.tree import Tree
+from tests.families import slow
 from tests.knowledge.axioms.verify.models import any_model, box_for, smooth
 
 
@@ -85,9 +86,9 @@ def test_the_digest_is_of_the_numbers_and_of_what_they_mean():
     assert digest(renamed) != first
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))])
-def test_certificates_of_any_network_are_confirmed(seed):
-    model = any_model(seed)
+@pytest.mark.parametrize("case", range(6))
+def test_certificates_of_any_network_are_confirmed(case):
+    model = any_model(case)
     lo, hi = box_for(model)
     box = {name: (float(a), float(b)) for name, a, b in zip(model.config.input_names, lo / 2, hi / 2, strict=True)}
     name = model.config.input_names[0]
@@ -209,7 +210,7 @@ def test_a_leaf_that_is_missing_or_moved_is_noticed():
     assert from_dict(found.to_dict()) == found
 
 
-@pytest.mark.parametrize("inputs", [64, *(pytest.param(n, marks=pytest.mark.slow) for n in (62, 63, 70, 130))])
+@pytest.mark.parametrize("inputs", [64, *slow(62, 63, 70, 130)])
 def test_a_right_certificate_with_faces_of_many_variables_is_accepted_and_a_wrong_one_is_not(inputs, monkeypatch):
     monkeypatch.setattr(boxes, "_MOST_BOXES", 16)  # the function is linear: halves of a wrong face are as wrong
     model = sw.KAN([inputs, 1], grid=1, base="identity", dtype=torch.float64)

@@ -90,14 +90,14 @@ def test_edges_of_one_sign_are_known_exactly():
     assert (slopes.lo[0][rising] >= 0).all()
 
 
-@pytest.mark.parametrize("seed", [pytest.param(seed, marks=[pytest.mark.slow] * (seed > 7)) for seed in range(24)])
+@pytest.mark.parametrize("case", [pytest.param(case, marks=[pytest.mark.slow] * (case > 7)) for case in range(24)])
 @pytest.mark.parametrize("arithmetic", ["prover", "checker"])
-def test_networks_stay_in_their_ranges(arithmetic, seed):
-    model = any_model(seed)
+def test_networks_stay_in_their_ranges(arithmetic, case):
+    model = any_model(case)
     n = model.inputs
     box = box_for(model)
-    lo, hi = boxes_in(*box, 40, seed=seed)
-    points = points_in(lo, hi, 50, seed=seed)
+    lo, hi = boxes_in(*box, 40, seed=case)
+    points = points_in(lo, hi, 50, seed=case)
     y, slope, bend = (part.reshape(50, 40, *part.shape[1:]) for part in derivatives(model, points))
     pairs = tuple((a, b) for a in range(n) for b in range(a, n))
     if arithmetic == "prover":

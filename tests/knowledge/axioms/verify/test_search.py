@@ -35,9 +35,9 @@ def test_a_bound_holds_on_a_grid_and_is_met_at_its_point(shape, largest):
     assert found.upper - found.lower <= 1.01e-3 * (values.max() - values.min()) * 1.5
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_a_bound_holds_for_any_network(seed):
-    model = any_model(seed)
+@pytest.mark.parametrize("case", range(8))
+def test_a_bound_holds_for_any_network(case):
+    model = any_model(case)
     logs = [scale == "log" for scale in model.config.input_scales]
     box = {name: (0.3, 2.0) if log else (-1.2, 1.2) for name, log in zip(model.config.input_names, logs, strict=True)}
     found = bound(model, box=box, gap=0.05, effort=2)
@@ -125,10 +125,10 @@ def test_a_division_is_read_as_it_was_written(seed, n):
     assert read == written
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_sixty_digits_agree_with_the_model(seed):
-    model = any_model(seed)
-    draw = np.random.default_rng(seed)
+@pytest.mark.parametrize("case", range(6))
+def test_sixty_digits_agree_with_the_model(case):
+    model = any_model(case)
+    draw = np.random.default_rng(case)
     logs = np.array([s == "log" for s in model.config.input_scales])
     for x in draw.uniform(np.where(logs, 0.3, -1.7), np.where(logs, 2.5, 1.7), (3, model.inputs)):
         y, slope, bend = derivatives(model, x)
