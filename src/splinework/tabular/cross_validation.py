@@ -10,6 +10,7 @@ from splinework.tabular.additive import AdditiveFit
 from splinework.tabular.curves import FittedCurves
 from splinework.tabular.design import DesignMatrix
 from splinework.tabular.ensemble import held_out_rows
+from splinework.tabular.stacking import stack
 from splinework.tabular.tasks import Classification, Task
 from splinework.train.between_rows import is_significant
 
@@ -126,6 +127,10 @@ def _with_lapses(curves: FittedCurves, fold: Tensor, members: int) -> FittedCurv
     y, weights = curves.y[held], curves.weights[held]
     losses = lowest = curves.task.loss(first.base, y)
     best, base = curves, first.base
+    least = curves.task.with_lapses(LAPSES[0], max(2, y.shape[1]))
+    right, wrong = (stack(base, (), y, weights, task) for task in (curves.task, least))
+    if float(weights @ (right.losses - wrong.losses)) <= MIN_LAPSE_GAIN:
+        return curves  # a temperature says as much
 
     def attempt(task: Task) -> bool:
         """Fits with these lapse rates; whether held-out labels are predicted better than by the best fit so far."""
@@ -144,7 +149,7 @@ def _with_lapses(curves: FittedCurves, fold: Tensor, members: int) -> FittedCurv
         for at in walk:
             if not attempt(curves.task.with_lapses(LAPSES[at], max(2, y.shape[1]))):
                 break
-    task = best.task if best is not curves else curves.task.with_lapses(LAPSES[0], max(2, y.shape[1]))
+    task = best.task if best is not curves else least
     for _ in range(MAX_ATTEMPTS):  # from the least rate tried, where none was better
         for _ in range(LAPSE_STEPS):
             task = task.updated(base, y, weights)
