@@ -128,9 +128,9 @@ def _with_lapses(curves: FittedCurves, fold: Tensor, members: int) -> FittedCurv
     losses = lowest = curves.task.loss(first.base, y)
     best, base = curves, first.base
     least = curves.task.with_lapses(LAPSES[0], max(2, y.shape[1]))
-    right, wrong = (stack(base, (), y, weights, task) for task in (curves.task, least))
-    if float(weights @ (right.losses - wrong.losses)) <= MIN_LAPSE_GAIN:
-        return curves  # a temperature says as much
+    found = stack(base, (), y, weights, least)
+    if not isinstance(found.task, Classification) or sum(found.task.lapses) * found.rows < 1:
+        return curves  # a temperature explains every label
 
     def attempt(task: Task) -> bool:
         """Fits with these lapse rates; whether held-out labels are predicted better than by the best fit so far."""
