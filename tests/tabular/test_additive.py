@@ -239,6 +239,18 @@ def test_wrong_labels_are_told_from_uncertain_classes(task: Task, wrong: float) 
     assert max(size[1:]) < 0.2 * size[0]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_labels_of_separable_classes_are_right(seed: int) -> None:
+    """Where a temperature explains every label, lapse rates would only let log odds grow."""
+    random = np.random.default_rng([3, seed])
+    own, spread = random.integers(2, size=150), random.uniform(0.7, 1.3, 3)
+    u = torch.from_numpy(np.eye(3)[0] * 5 * own[:, None] + random.normal(size=(150, 3)) * spread)
+    u, y, weights = (u - u.mean(0)) / u.std(0), torch.from_numpy(own).double()[:, None], torch.ones(150).double()
+    design = make_design(layer_on(u), u, weights, [])
+    found = cross_validated(fit_curves(design, y, weights, Binary()), torch.arange(150) % 5, 5)
+    assert found.whole.task == Binary()
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_all_idle_columns_go_that_together_lower_the_held_out_loss(seed: int) -> None:
     task = Regression()

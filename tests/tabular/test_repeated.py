@@ -1,4 +1,4 @@
-"""Laws of rows that agree by chance: copies are evidence, lie in several folds, and classes are predicted as their counts allow."""
+"""Laws of rows that agree by chance: copies are evidence, lie in several folds, and teach as much as their rows."""
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from splinework.tabular import KANClassifier
 from splinework.tabular.repeated import counts_of, in_folds
+from splinework.train.between_rows import is_significant
 
 
 @given(st.lists(st.integers(1, 12), min_size=2, max_size=20), st.integers(2, 6), st.randoms(use_true_random=False))
@@ -18,7 +19,9 @@ def test_rows_are_divided_among_different_folds(counts, folds, random) -> None:
     assert torch.equal(torch.zeros_like(whole).index_add(0, at, parts), whole)
     assert parts.min() >= 1
     assert len({(int(i), int(f)) for i, f in zip(at, fold, strict=True)}) == len(at)
-    assert torch.equal(in_folds(torch.ones_like(whole), first, folds)[2], first)  # rows without copies stay where they are
+    assert torch.equal(
+        in_folds(torch.ones_like(whole), first, folds)[2], first
+    )  # rows without copies stay where they are
 
 
 def test_copies_count_where_rows_agree_by_chance() -> None:
@@ -30,6 +33,13 @@ def test_copies_count_where_rows_agree_by_chance() -> None:
     assert counts_of(many, weights) is None  # a sample with replacement
     assert counts_of(few, weights / 2.5) is None
     assert counts_of(few, np.ones(60)) is None
+
+
+def test_counted_gains_are_as_significant_as_their_rows() -> None:
+    gains, counts = torch.tensor([0.3, -0.1, 0.2]).double(), torch.tensor([5, 9, 2])
+    for z_score in (0.5, 0.7, 0.8, 0.9, 1.0):
+        rows = is_significant(gains.repeat_interleave(counts), z_score=z_score)
+        assert is_significant(gains, counts.double(), z_score) == rows
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -31,8 +31,8 @@ MORE_TERMS_Z_SCORE = 2.0
 MAX_ATTEMPTS = 2
 """Fits with rates that are estimated from held-out labels, while these leave open whether labels are wrong."""
 MIN_LAPSE_GAIN = 1.92
-"""Log likelihood of held-out labels that lapse rates must gain: half of the 95 % quantile of χ² of one number. A standard error of
-the mean is no measure here, as few wrong labels make both the gain and its spread."""
+"""Log likelihood of held-out labels that lapse rates must gain: half of the 95 % quantile of χ² of one number. The standard error
+of the mean is no measure here: few wrong labels make both the gain and its spread."""
 FIRST_LAPSES = 1
 """Where the walk over them begins: up while held-out labels are predicted better, else down."""
 

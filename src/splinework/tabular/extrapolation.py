@@ -1,4 +1,4 @@
-"""Rows beyond the data of a fit: values outside a column's range, levels or gaps that the fit has not seen, and log odds there."""
+"""Rows beyond the data of a fit: numbers outside a range, levels or gaps that the fit has not seen, and log odds there."""
 
 import copy
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from splinework.tabular.rows import Floats
 Range = tuple[float, float] | None
 """Least and greatest number of a column in the fit; None for a category and for a column without numbers."""
 LEVELLING_SHARE = 0.2
-"""Share of a grid beyond its end in which an edge of log odds becomes level. Of normal columns hardly a row lies further (log losses
-of twelve drawn tables change by 2e-5; if edges were level from the end on, by 1e-3), but misplaced decimal points do."""
+"""Share of a grid beyond its end in which an edge of log odds becomes level. Hardly a row of normal columns lies further (the log
+losses of twelve drawn tables change by 2e-5, with edges that are level from the end on by 1e-3); misplaced decimal points do."""
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from torch import Tensor
 from splinework.tabular.rows import Floats
 
 MIN_AGREEING = 1.0
-"""Rows that agree with a row by chance from which copies count: of continuous columns copies are one row that was written twice."""
+"""Rows that agree with one by chance from which copies count; of continuous columns copies are one row that was written twice."""
 
 
 def counts_of(x: Tensor, weights: Floats) -> Tensor | None:

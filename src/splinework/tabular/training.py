@@ -27,10 +27,10 @@ from splinework.tabular.extrapolation import with_level_tails
 from splinework.tabular.grids import quantile_layer
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.network_fit import NetworkFit
+from splinework.tabular.repeated import counts_of, in_folds
 from splinework.tabular.rows import Floats
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import is_wide, screen
-from splinework.tabular.repeated import counts_of, in_folds
 from splinework.tabular.tasks import Classification, Regression, Task, moments, targets_of
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 from splinework.train.data_split import Samples
