@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from splinework.errors import DataError
+from splinework.nn.network import KAN
 from splinework.tabular import KANClassifier, KANRegressor, load
 from splinework.tabular.additive import fit_additive, left_out, refit_additive
 from splinework.tabular.design import make_design
+from splinework.tabular.extrapolation import with_level_tails
 from splinework.tabular.grids import quantile_layer
 from splinework.tabular.intervals import MAX_SCORES, ResidualModel, residual_model
 from splinework.tabular.losses import GammaTask, PoissonTask
@@ -208,6 +210,29 @@ def test_rows_beyond_the_data_are_flagged() -> None:
         assert found.dtype == bool
         assert found.tolist() == [False, True, True, True, True, False, False]
         assert not model.extrapolates(frame).any()
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3, 5])
+@pytest.mark.parametrize("base", ["silu", "none"])
+def test_levelled_edges_are_the_same_on_the_grid_and_level_beyond_it(degree, base) -> None:
+    generator = torch.Generator().manual_seed(degree)
+    model = KAN([3, 4, 2], grid=6, degree=degree, base=base, domain=(-1, 2), dtype=torch.float64, generator=generator)
+    inside = torch.rand(200, 3, dtype=torch.float64, generator=generator) * 3 - 1
+    level = with_level_tails(model)
+    assert torch.allclose(level(inside), model(inside), rtol=0, atol=1e-12)
+    far = 5 * (inside - 0.5).sign() * (1 + inside.abs())
+    assert torch.allclose(level(far), level(10 * far), rtol=0, atol=1e-10)
+    assert not torch.allclose(model(far), model(10 * far), atol=1e-2)
+
+
+def test_log_odds_are_level_far_beyond_the_rows() -> None:
+    """A misplaced decimal point makes no class certain, whether curves, an ensemble or a process have been taken."""
+    x, y = table(80)
+    for settings in (ADDITIVE, QUICK, {}):
+        model = KANClassifier(**settings).fit(x, y > np.median(y))
+        far = np.sign(x - x.mean(0)) * 10.0
+        assert np.allclose(model.decision_function(far), model.decision_function(100 * far), atol=1e-8)
+        assert np.abs(model.decision_function(far)).max() < 4 * np.abs(model.decision_function(x)).max() + 1
 
 
 def test_ranges_grow_with_partial_fits() -> None:

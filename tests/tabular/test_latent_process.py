@@ -172,8 +172,8 @@ def test_classes_that_a_process_taught_are_the_same_after_save_and_load(tmp_path
 def test_what_held_out_rows_have_chosen_is_allowed_for_where_they_are_few(rows, inputs, behind):
     """Losses a fifth less on every row are no better of 60 rows which have chosen for eight inputs."""
     losses, weights = torch.linspace(0.4, 0.6, rows).double(), torch.ones(rows).double()
-    process = Stacking((), 1.0, float(losses.mean()), False, Binary(), losses, losses)
-    ensemble = Stacking((0.5, 0.5), 1.0, 0.8 * float(losses.mean()), True, Binary(), 0.8 * losses, losses)
+    process = Stacking((), 1.0, float(losses.mean()), False, Binary(), losses, losses, len(losses))
+    ensemble = Stacking((0.5, 0.5), 1.0, 0.8 * float(losses.mean()), True, Binary(), 0.8 * losses, losses, len(losses))
     assert latent_process._is_behind(process, ensemble, inputs, weights) is behind
 
 

@@ -1,15 +1,56 @@
-"""Rows beyond the data of a fit: values outside a column's range, and levels or gaps that the fit has not seen."""
+"""Rows beyond the data of a fit: numbers outside a range, levels or gaps that the fit has not seen, and log odds there."""
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from splinework.nn.network import KAN
+from splinework.splines import grid_points, solve_least_squares
+from splinework.splines.knots import extended
 from splinework.tabular.columns import CategoricalColumn, Column, Columns, NumericColumn, ScreenedColumn
 from splinework.tabular.rows import Floats
 
 Range = tuple[float, float] | None
 """Least and greatest number of a column in the fit; None for a category and for a column without numbers."""
+LEVELLING_SHARE = 0.2
+"""Share of a grid beyond its end in which an edge of log odds becomes level. Hardly a row of normal columns lies further (the log
+losses of twelve drawn tables change by 2e-5, with edges that are level from the end on by 1e-3); misplaced decimal points do."""
+
+
+@torch.no_grad()
+def with_level_tails(model: KAN) -> KAN:
+    """A network with the same function on its grids, whose first edges become level beyond them, each by one more interval.
+
+    Log odds that go on as lines become certain of a class where no row was: no other loss is without bound for a wrong one.
+
+    Args:
+        model: A network whose first layer has splines; unchanged.
+    """
+    model = copy.deepcopy(model)
+    layer = model.kan_layers[0]
+    degree, old, values = layer.basis.degree, layer.table(), layer.edge_coefficients()
+    assert degree is not None
+    points, size = grid_points(layer.knots(), degree), layer.basis.size
+    margin = LEVELLING_SHARE * (points[:, -1:] - points[:, :1])
+    ends = torch.cat([points[:, :1] - margin, points[:, -1:] + margin], dim=1)
+    grid = extended(torch.cat([ends[:, :1], points, ends[:, 1:]], dim=1), degree)
+    basis = layer.basis.with_resolution(layer.basis.resolution + 2)
+    prepared, share = basis.prepare(grid), (torch.arange(degree + 1) + 0.5) / (degree + 1)
+    inside = torch.lerp(points[:, :-1, None], points[:, 1:, None], share.to(points)).flatten(1).T
+    target = torch.einsum("bim,imj->ibj", old.rows(inside)[..., :size], values[:, :size])
+    level = torch.zeros_like(target[:, :2])
+    if old.base is not None:
+        level = -margin[:, :, None] * old.base.derivative(ends, 1)[:, :, None] * values[:, None, -1]
+    slopes = margin.T[..., None] * basis.rows(ends.T, grid, prepared, 1)
+    design = torch.cat([basis.rows(inside, grid, prepared, 0), slopes]).transpose(0, 1)
+    target = torch.cat([target, level], dim=1)
+    found = solve_least_squares(design, target)
+    found = found + solve_least_squares(design, target - design @ found)
+    layer.replace_grid(basis, grid, torch.cat([found, values[:, size:]], dim=1))
+    return model
 
 
 def ranges_of(values: Floats, columns: Columns, earlier: Sequence[Range] = ()) -> tuple[Range, ...]:

@@ -47,6 +47,8 @@ MAX_CHANGE = 1e-3
 """Change of the loss in a turn, as a share of it, below which outputs are at the mode."""
 MIN_LEFT = 1e-3
 """Least share of a row's own variance that its output has without it."""
+GAIN_OF_LENGTH = 0.5
+"""What a length scale that the rows have chosen adds to their log likelihood by chance, in the mean (Wilks 1938)."""
 MIN_SHARE = 0.05
 """The least weight of the network of a process, or of curves and ensemble, beside the other."""
 MAX_UNNEEDED_COST = 0.05
@@ -148,7 +150,12 @@ def latent_network(
             return _share(judged.outputs, beside, t, weights, judged.task, prior) < MIN_SHARE
         return _is_behind(judged, mixture, rows.u.shape[1], weights)
 
-    if share == 0 or is_behind() or (is_class and not is_significant(shares - judged.losses, weights, CHOSEN_Z)):
+    def is_chance() -> bool:
+        """Whether left-out rows gain on the shares of classes no more than lengths that they have chosen gain by chance."""
+        gains, lengths = shares - judged.losses, rows.u.shape[1] * max(1, t.shape[1] - 1)
+        return float(weights @ gains) <= GAIN_OF_LENGTH * lengths or not is_significant(gains, weights, CHOSEN_Z)
+
+    if share == 0 or is_behind() or (is_class and is_chance()):
         return None
     objective = estimate.objective
     units, inputs = objective.model.output_scaling, objective.model.input_scaling

@@ -78,7 +78,7 @@ class NetworkFit:
         design = make_design(layer, self.u, self.weights, self.groups)
         curves = fit_curves(design, self.t, self.weights, self.task, self.screening, self.signs)
         job = replace(self, task=curves.task)
-        loss = float(self.weights @ job.task.loss(curves.whole.values(design), self.t)) / len(self.t)
+        loss = float(self.weights @ job.task.loss(curves.whole.values(design), self.t) / self.weights.sum())
         hidden, enough = hidden_layers(self.settings, len(self.t), self.t.shape[1]), len(self.t) >= MIN_ROWS
         compared = enough and not (self.task.is_regression and self.settings.prefer == "accuracy")
         if log("curves", 1, 1, loss) or not (hidden or compared):

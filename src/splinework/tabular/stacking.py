@@ -38,6 +38,7 @@ class Stacking:
         task: The likelihood, with the lapse rates of the held-out labels.
         losses: Loss of each held-out row, `(n,)`.
         outputs: Its outputs, `(n, q)`.
+        rows: Their number, in which a row counts by its weight.
     """
 
     stacking_weights: tuple[float, ...]
@@ -47,6 +48,7 @@ class Stacking:
     task: Task
     losses: Tensor
     outputs: Tensor
+    rows: float
 
     @property
     def expected_loss(self) -> float:
@@ -55,7 +57,7 @@ class Stacking:
 
     def allowance(self, inputs: int = 0) -> float:
         """The loss of other rows as a multiple of these rows', which have chosen for groups, and for inputs where these count."""
-        rows, choices = len(self.losses), self.choices(inputs)
+        rows, choices = self.rows, self.choices(inputs)
         return (rows + choices) / max(rows - choices, 1)
 
     def choices(self, inputs: int) -> int:
@@ -96,8 +98,9 @@ def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tenso
         task = task.updated(inverse_temperature * chosen, y, weights)
     chosen = inverse_temperature * chosen
     losses = task.loss(chosen, y)
-    loss = float(weights @ losses / weights.sum())
-    return Stacking(tuple(stacking_weights), inverse_temperature, loss, improves, task, losses, chosen)
+    rows = float(weights.sum())
+    loss = float(weights @ losses) / rows
+    return Stacking(tuple(stacking_weights), inverse_temperature, loss, improves, task, losses, chosen, rows)
 
 
 def calibrate(outputs: Tensor, y: Tensor, weights: Tensor, task: Task) -> float:

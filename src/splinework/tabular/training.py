@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from splinework.nn.frame import network_of
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation
 from splinework.tabular.constant import constant_network
@@ -22,13 +23,15 @@ from splinework.tabular.design import make_design
 from splinework.tabular.directions import settle
 from splinework.tabular.ensemble import ProgressCallback
 from splinework.tabular.ensemble_size import N_FOLDS, n_members
+from splinework.tabular.extrapolation import with_level_tails
 from splinework.tabular.grids import quantile_layer
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.network_fit import NetworkFit
+from splinework.tabular.repeated import counts_of, in_folds
 from splinework.tabular.rows import Floats
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import is_wide, screen
-from splinework.tabular.tasks import Regression, Task, moments, targets_of
+from splinework.tabular.tasks import Classification, Regression, Task, moments, targets_of
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 from splinework.train.data_split import Samples
 from splinework.train.input_transform import even_scales
@@ -54,7 +57,7 @@ def train(
     Args:
         x: Inputs `(n, p)`, finite.
         y: Targets `(n, q)` of a regression, or class codes `(n,)`.
-        weights: Positive row weights `(n,)`; only their ratios matter.
+        weights: Positive row weights `(n,)`; only their ratios matter, unless they are counts (`counts_of`).
         task: The likelihood.
         settings: The hyperparameters.
         seed: Seed of folds, initial values and batches.
@@ -69,7 +72,13 @@ def train(
         ConfigError: If `grid`, `degree` or `hidden` is invalid.
     """
     raw_x, w = torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.asarray(weights) / np.mean(weights))
-    raw_y = targets_of(y, task)
+    raw_y, right, generator = targets_of(y, task), task.of_right_labels(), torch.Generator().manual_seed(seed)
+    folds = max(N_FOLDS, n_members(settings, len(raw_y), right))
+    fold = torch.randperm(len(raw_y), generator=generator) % folds
+    counts = counts_of(raw_x, np.asarray(weights)) if start is None and isinstance(task, Classification) else None
+    if counts is not None:
+        at, w, fold = in_folds(counts, fold, folds)
+        raw_x, raw_y = raw_x[at], raw_y[at]
     belongs = torch.arange(raw_x.shape[1]) if owners is None else torch.as_tensor(owners)
     wide = is_wide(len(raw_x), len(torch.unique(belongs))) and signs is None
     free = start is None and signs is None and settings.is_auto() and not wide
@@ -83,8 +92,6 @@ def train(
     if start is not None:
         loss, steps, model = continue_training(start, raw_x, raw_y, w, task, settings.max_iter, seed, log)
         return TrainedNetwork(model, loss, steps, log.history)
-    right, generator = task.of_right_labels(), torch.Generator().manual_seed(seed)
-    fold = torch.randperm(len(t), generator=generator) % max(N_FOLDS, n_members(settings, len(t), right))
     rows, known = (raw_x, raw_y, u, t, w, fold), (groups or (), belongs, names)
     directions = None if signs is None else torch.tensor(signs, dtype=torch.float64)
     job = NetworkFit(
@@ -93,6 +100,8 @@ def train(
     found = _screened(job, log) if wide else job.run(log)
     if transform is not None:
         found = found.on_raw_inputs(transform, given, float(scaling.y_scale.mean()))
+    if directions is None and isinstance(task, Classification):
+        found = replace(found, model=with_level_tails(network_of(found.model)))
     if directions is not None:
         settle(found.model, directions)
     return found

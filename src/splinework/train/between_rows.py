@@ -136,10 +136,15 @@ def blending_share(one: Tensor, other: Tensor, prior_rows: float = PRIOR_ROWS) -
 
 
 def is_significant(gains: Tensor, weights: Tensor | None = None, z_score: float = 1.0) -> bool:
-    """Whether the mean of the rows' gains `(N,)` exceeds this many standard errors; one row alone exceeds no one."""
-    shares = torch.full_like(gains, 1 / len(gains)) if weights is None else weights / weights.sum()
+    """Whether the mean of the rows' gains `(N,)` exceeds this many standard errors; one row alone exceeds no one.
+
+    Weights that are whole numbers count rows, of which each has an error of its own.
+    """
+    weights = torch.ones_like(gains) if weights is None else weights
+    shares, is_count = weights / weights.sum(), bool((weights == weights.round()).all())
     mean = shares @ gains
-    variance = shares.square() @ (gains - mean).square() / (1 - shares.square().sum())
+    squares = shares / weights.sum() if is_count else shares.square()
+    variance = squares @ (gains - mean).square() / (1 - squares.sum())
     return bool(mean > z_score * variance.sqrt())
 
 
