@@ -9,6 +9,7 @@ import torch
 from splinework.tabular import KANClassifier, KANRegressor, network_fit, smooth
 from splinework.tabular.smooth import fit_network, smooth_estimates
 from splinework.train.between_rows import is_significant
+from splinework.train.covariance import Covariance
 from tests.families import slow
 
 
@@ -132,3 +133,22 @@ def test_waves_in_a_column_of_several_are_met(noise: float) -> None:
 
     model = KANRegressor(random_state=0).fit(x, truth(x) + noise * rng.normal(size=400))
     assert np.std(model.predict(fresh) - truth(fresh)) < (0.15 if noise else 1e-3) * np.std(truth(fresh))
+
+
+@pytest.mark.parametrize("used", [(0,), (1, 4), (0, 1, 2, 3, 4)])
+def test_the_network_of_the_rows_has_the_inputs_that_a_process_depends_on(used: tuple[int, ...]) -> None:
+    x = torch.rand(520, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    process = Covariance("matern 5/2", torch.zeros(12, dtype=torch.float64), 5)
+    for i in set(range(5)) - set(used):
+        process = process.without(i)
+    held, ones = torch.arange(520) % 5 == 0, torch.ones(520, dtype=torch.float64)
+    how = {"seed": 0, "max_iter": 1, "on_step": lambda *step: True, "covariances": (process,)}
+    found = fit_network(x, x[:, :1] * x[:, 4:], ones, held, **how)
+    assert found is not None
+    assert torch.nonzero(found[0].kan_layers[0].mask.any(1))[:, 0].tolist() == list(used)
+
+
+def test_long_and_wide_tables_have_no_smooth_rival() -> None:
+    for count, columns in ((100_001, 1), (50_000, 41), (9, 65)):
+        x, ones = torch.zeros(count, columns, dtype=torch.float64), torch.ones(count, dtype=torch.float64)
+        assert smooth_estimates(x, x[:, :1], ones, seed=0) == []

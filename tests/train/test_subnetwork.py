@@ -10,6 +10,7 @@ from splinework.train import StopTraining
 from splinework.train.fitting import prepare
 from splinework.train.options import TrainingOptions
 from splinework.train.subnetwork import MAX_PARAMETERS, subnetwork, within_reach
+from tests.families import slow
 from tests.train.lessons import EvidenceClock
 
 SHAPES = {
@@ -86,11 +87,11 @@ def test_only_a_fit_by_default_is_one_of_a_part(how):
     assert bool(known.covariances) == (how == "defaults")
 
 
-SEARCHES = {"oversized": (60, [30, 61, 1]), "skewed": (60, [2, 5, 1]), "few and noisy": (60, [3, 7, 1])}
+SEARCHES = {"oversized": (40, [22, 41, 1]), "skewed": (60, [2, 5, 1]), "few and noisy": (60, [3, 7, 1])}
 
 
 @pytest.mark.parametrize("case", SEARCHES)
-@pytest.mark.parametrize("budget", [100.0, 300.0])
+@pytest.mark.parametrize("budget", [100.0, *slow(300.0)])
 def test_searches_before_the_first_step_leave_time_for_steps(case, budget, monkeypatch):
     count, shape = SEARCHES[case]
     x = torch.rand(count, shape[0], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
