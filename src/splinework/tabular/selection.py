@@ -3,6 +3,7 @@
 All inputs of a column are tested together, so that the fifty levels of a category do not pass fifty tests.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -32,6 +33,8 @@ MAX_IDLE_COST = 0.002
 MAX_CHANCE_SHARE = 0.01
 """The most that an idle column is taken to gain by chance, as a share of the loss: classes that are nearly separable leave little
 to gain, and a margin between them that any column of use makes wider."""
+MAX_MEAN_ROWS = 10_000
+"""Rows that say what removed edges are in the mean: all edges at all rows would be more memory than the rest of a long fit."""
 MAX_LEVELS_SEEN, MIN_LEVEL_ROWS_SEEN = 30, 5
 """Levels of a category that hidden nodes see, at most, and rows of one: each takes as many columns of the ensemble, and few rows
 say nothing of what a level does together with other columns (ames, one fold: 0.128 with and without those of fewer rows)."""
@@ -127,11 +130,12 @@ def without_idle_inputs(
     outputs = outputs if best.out_of_fold is None else best.out_of_fold[held]
     alive, own = [layer.alive for layer in model.kan_layers], model(rows)
     columns = [each for each in columns if bool(alive[0][list(each)].any())]
+    some = rows[:: math.ceil(len(rows) / MAX_MEAN_ROWS)]
 
     def without(gone: Sequence[int]) -> tuple[KAN, Tensor, float]:
         keep = alive[0].clone()
         keep[list(gone)] = False
-        smaller = without_edges(model, rows, [keep, *alive[1:]])
+        smaller = without_edges(model, some, [keep, *alive[1:]])
         moved = outputs + smaller(rows) - own
         return smaller, moved, float(w @ task.loss(moved, t))
 
