@@ -7,6 +7,7 @@ import torch
 import splinework as sw
 from benchmarks.tabular.noisy_labels import Clusters
 from splinework import KANClassifier, KANRegressor
+from splinework.tabular import selection
 from splinework.tabular.selection import without_idle_inputs
 from splinework.tabular.tasks import Binary, Multiclass, targets_of
 from splinework.tabular.trained import TrainedNetwork
@@ -37,6 +38,21 @@ def test_only_a_column_that_does_nothing_loses_its_edges(outputs, case):
     alive = found.model.kan_layers[0].alive.any(1).tolist()
     assert alive == [True, True, True, bool(case % 2)]
     assert float((found.model(x).detach() - logits).square().mean()) < 1e-2 * float(logits.var(0).mean())
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_edges_that_go_leave_the_mean_of_some_rows_where_there_are_many(outputs, monkeypatch):
+    best, x, logits, y = trained(outputs, 3.0, 1)
+    given = x, logits, y, torch.ones(len(x)).double(), torch.arange(len(x)), [[0], [1], [2, 3]]
+    size, seen, remove = 50, [], selection.without_edges
+    monkeypatch.setattr(selection, "MAX_MEAN_ROWS", size)
+    monkeypatch.setattr(
+        selection, "without_edges", lambda model, rows, keep: seen.append(rows) or remove(model, rows, keep)
+    )
+    without_idle_inputs(best, *given)
+    assert {len(rows) for rows in seen} == {len(x[:: -(-len(x) // size)])}
+    assert len(seen[0]) <= size < len(x)
+    assert torch.equal(seen[0], x[:: -(-len(x) // size)])  # from all of the table, not its beginning
 
 
 @pytest.mark.parametrize("seed", [0, 2, 4, 5])

@@ -23,7 +23,7 @@ from splinework.train.additive import SumOfCurves, is_estimable, judged_fit
 from splinework.train.additive_network import put_curves, take_curves
 from splinework.train.between_rows import N_COMPARED_POINTS, is_significant, new_points
 from splinework.train.callbacks import Step, StopTraining
-from splinework.train.covariance import Covariance
+from splinework.train.covariance import Covariance, depends_on
 from splinework.train.curve import MIN_ROWS as MIN_CURVE_ROWS
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import DataSplit, Samples, set_units
@@ -202,7 +202,7 @@ def fit_network(
     split = DataSplit(rows.rows(some[~held[some]]), rows.rows(unseen), True, Squared(), covariances)
     objective = DataObjective(model, u=split.used.u, t=split.used.t, weights=split.used.weights, seed=seed)
     if covariances:
-        objective = of_inputs(objective, torch.stack([each.depends for each in covariances]).any(0), seed)
+        objective = of_inputs(objective, depends_on(covariances), seed)
     options = TrainingOptions(seed=seed, progress=False, callbacks=(step_teller(on_step, "fit", max_iter),))
     with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)  # the caller judges the network

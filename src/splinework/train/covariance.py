@@ -8,7 +8,7 @@ Williams 2006, ch. 4). `condition` is what rows say at known hyperparameters, ex
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -186,6 +186,11 @@ def kappa(family: Family, square: Tensor) -> tuple[Tensor, Tensor]:
     s = (3 * square).sqrt_()
     decay = torch.exp(-s)
     return s.add_(1).mul_(decay), decay.mul_(-1.5)
+
+
+def depends_on(covariances: Iterable[Covariance]) -> Tensor:
+    """Whether any of the covariances depends on an input, `(inputs,)`."""
+    return torch.stack([covariance.depends for covariance in covariances]).any(0)
 
 
 Kernel = tuple[Tensor, Tensor | None]

@@ -13,7 +13,7 @@ from torch import Tensor
 from splinework.nn.network import KAN
 from splinework.splines.bases import BSpline
 from splinework.train.between_rows import blending_share
-from splinework.train.covariance import Covariance
+from splinework.train.covariance import Covariance, depends_on
 from splinework.train.curve import MAX_CLEAN_SHARE, CurveEstimate, SmoothCurve, grid_range, smooth_curve, spline_network
 from splinework.train.data_split import Samples
 from splinework.train.gaussian_process import EVIDENCE_ROWS, MAX_EXACT_ROWS, GaussianProcess, fit_process
@@ -120,7 +120,7 @@ class ProcessTeacher:
     @property
     def depends(self) -> Tensor:
         """Whether the means of the processes depend on an input, `(inputs,)`."""
-        return torch.stack([covariance.depends for covariance in self.covariances]).any(0)
+        return depends_on(self.covariances)
 
     @property
     def noise(self) -> float:

@@ -34,7 +34,7 @@ def simplified(
         objective: The rows to fit and the network.
         rows: These and those that are held out.
         options: The settings of the fit; unless they are the defaults, nothing changes.
-        began: Time on the clock at which the fit began, None for now; of the budget, half may be used up here.
+        began: Time on the clock at which the fit began; this moment where it is None. Half of the budget may be used up here.
     """
     until = half_time(options.deadline(began), resumes=options.checkpoint is not None)
     if is_oversized(objective):
