@@ -80,6 +80,21 @@ def test_points_are_added_while_they_lower_what_a_network_differs_by(gains, roun
     assert not left
 
 
+@pytest.mark.parametrize(("off", "target", "rounds"), [(5e-4, 0.0, 0), (2e-3, 0.0, 1), (5e-4, 1e-4, 1)])
+def test_a_network_that_can_do_no_better_is_left_alone_where_it_is_hardly_off(off, target, rounds, monkeypatch):
+    u = torch.randn(20, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    teacher = ProcessTeacher.of(Samples(u, torch.sin(u[:, :1]) + u[:, 1:], None), 0)
+    run, objective, plan = lesson(u, teacher(u), 0)
+    run.best, run.target, met = copy.deepcopy(objective.model), target, []
+    monkeypatch.setattr(run, "advance", lambda *_: met.append(True))
+    monkeypatch.setattr(exchanging, "MAX_RATIO", 0.0)
+    away = off * math.sqrt(objective.spread)
+    monkeypatch.setattr(ProcessTeacher, "__call__", lambda _, at: run.best.unit_forward(at).detach() + away)
+    monkeypatch.setattr(ProcessTeacher, "posterior", lambda self, at: (self(at), torch.ones(len(at), 1).double()))
+    exchange(run, objective, plan, u, teacher, 0)
+    assert len(met) == rounds
+
+
 def corners(count, seed):
     """Rows of two columns that go together, of which few lie in the corners between them, and a smooth function of both."""
     rng = np.random.default_rng(seed)

@@ -193,6 +193,16 @@ def test_without_an_input_is_the_covariance_of_the_others(family, additive, i):
     assert bool(process_search._priors(fewer)(fewer.values)[1].isfinite().all())
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_search_that_has_ended_is_not_gone_on_with_by_rounding(seed, monkeypatch):
+    x = torch.rand(80, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    y = torch.sin(3 * x[:, 0]) * x[:, 1]
+    process, clock = fit_process(x, y), EvidenceClock(monkeypatch)
+    z, t = (x - process.shift) / process.scale, (y - process.centre) / process.spread
+    process_search.maximise(process.covariance, EvidenceRows.of(z, t, torch.ones_like(y)), 80)
+    assert clock.now <= 40
+
+
 def test_the_integral_over_the_hyperparameters_is_that_of_a_sample():
     x, y = rows(25, inputs=1, noise=0.2)
     z, t = (x - x.mean(0)) / x.std(0), (y - y.mean()) / y.std()

@@ -85,3 +85,23 @@ def test_the_cost_of_a_set_of_inputs_counts_the_sets_of_its_size(used):
     sets = {1: 6, 3: 20, 6: 1}[used]
     expected = torch.tensor(float(sets)).double().log() + used - density
     assert process_search._cost(one, rows) == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_a_search_on_the_inputs_that_stay_begins_with_few_of_the_rows_and_ends_with_all(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    x = 2 * torch.rand(80, 4, generator=generator, dtype=torch.float64) - 1
+    y = torch.sin(3 * x[:, 0]) + x[:, 1]
+    rows, own, asked = EvidenceRows.of(x, (y - y.mean()) / y.std(), torch.ones_like(y)), process_search.estimate, []
+
+    def counted(some, noise):
+        asked.append(some.z.shape)
+        return own(some, noise)
+
+    begun, density = process_search.maximise(process_search._start(process_search.FAMILIES[0], x, 0.1), rows, 20)
+    monkeypatch.setattr(process_search, "estimate", counted)
+    found, ended = process_search.without_idle_inputs(begun, density, rows, 20, 50, begins=False)
+    assert asked == [(50, 2)]
+    assert found.depends.tolist() == [True, True, False, False]
+    assert found.rows == 80
+    assert ended == process_search._density(found, rows)
+    assert process_search.maximise(found, rows, 20)[1] < ended + 0.01

@@ -30,6 +30,9 @@ MAX_RATIO, MAX_LOSS, MIN_GAIN = 2.0, 1.1, 0.2
 """How much more than between the rows, or at the points that it has learned, a network may differ from the process all round, so
 that nothing is added; how much more between the rows after a taught one has learned what lies beyond them; and the share by which
 points must have lowered what it differs by, so that more are added."""
+MAX_EXCESS, MAX_OFF = 10.0, 1e-3
+"""A network that misses its points by so many times what its teacher asks for can do no better: where it is off all round by less
+than this share of the spread, nothing is added, as what is won beyond the rows is lost between them and would be taken back."""
 
 
 def exchange(
@@ -49,9 +52,10 @@ def exchange(
     """
     between = new_points(rows, len(student.u) // 4, seed)
     inner = replace(student, u=between, t=teacher(between), weights=None)
-    around = _Surroundings(student, rows, inner, teacher, teacher.uncertainty(between) ** 2, seed)
     assert run.best is not None
     first, misfit = run.best, math.sqrt(inner.on(run.best).loss_value())
+    least = MAX_OFF * math.sqrt(student.spread) if misfit > MAX_EXCESS * run.target else 0.0
+    around = _Surroundings(student, rows, inner, teacher, teacher.uncertainty(between) ** 2, seed, least)
     _bring_near(run, plan, around)
     if math.sqrt(inner.on(run.best).loss_value()) > max(MAX_LOSS * misfit, run.target):
         run.judge_anew(student.on(first), inner)
@@ -109,6 +113,7 @@ class _Surroundings:
         teacher: The process.
         variance: The variance up to which its means count fully.
         seed: Seed of the points.
+        least: What a network may differ by in any case.
         with_rows: Whether the network learns rows, of weight 1, and is judged by others too; else the mean weight is 1.
     """
 
@@ -118,6 +123,7 @@ class _Surroundings:
     teacher: ProcessTeacher
     variance: float
     seed: int
+    least: float = 0.0
     with_rows: bool = False
 
     @classmethod
@@ -151,7 +157,7 @@ class _Surroundings:
         if not self.with_rows:
             judge = replace(self.student, u=points, t=means, weights=normalised_weights(weights))
             misfit = min(misfit, math.sqrt(self.student.on(model).loss_value()))
-            return judge, MAX_RATIO * misfit, float(weights.mean())
+            return judge, max(MAX_RATIO * misfit, self.least), float(weights.mean())
         count = len(points) + self.inner.count
         own = self.inner.samples.all_weights
         shares = torch.cat([weights * (count / len(points)), own * (count / len(own))])  # the sum of both means

@@ -223,7 +223,9 @@ def _fitted(
             found = conditioned(covariance)
     searched = begun is None or changed or fresh
     if selects and searched and covariance.rows == len(more):
-        fewer, density = without_idle_inputs(covariance, evidence, seen(more), LAST_ITERATIONS, begins=begun is None)
+        fewer, density = without_idle_inputs(
+            covariance, evidence, seen(more), LAST_ITERATIONS, EVIDENCE_ROWS, begins=begun is None
+        )
         if fewer is not covariance:
             rival = conditioned(fewer)
             # A sample of the rows may not show what all of them do.

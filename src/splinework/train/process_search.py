@@ -32,6 +32,8 @@ from splinework.train.covariance import (
 
 TRIAL_ITERATIONS, MAX_ITERATIONS = 12, 80
 """Iterations of L-BFGS by which starts are compared, and most of them from the best on."""
+MAX_LINE_STEPS = 5
+"""Evaluations of a line search: near the noise of rounding more find nothing, and elsewhere four are enough."""
 MAX_GAIN = 25.0
 """Most that the log density rises after the first iterations: at most 22 in 37 of 39 searches by 300 rows of drawn targets."""
 MAX_FEW_ROWS = 150
@@ -79,6 +81,12 @@ class EvidenceRows:
     def over(self) -> bool:
         """Whether the time is up."""
         return time.monotonic() > self.deadline
+
+    def first(self, count: int) -> EvidenceRows:
+        """The first of the rows."""
+        if count >= len(self.z):
+            return self
+        return self.of(self.z[:count], self.t[:count], self.inverse[:count], self.deadline)
 
     def among(self, used: Tensor) -> EvidenceRows:
         """The rows with some inputs only, which are `used (inputs,)`."""
@@ -150,32 +158,34 @@ def integrated(found: tuple[Covariance, float], rows: EvidenceRows) -> float:
 
 
 def without_idle_inputs(
-    covariance: Covariance, density: float, rows: EvidenceRows, iterations: int, *, begins: bool = True
+    covariance: Covariance, density: float, rows: EvidenceRows, iterations: int, few: int, *, begins: bool = True
 ) -> tuple[Covariance, float]:
     """The covariance without the inputs from which the rows gain no more than by chance, and its log density.
 
     The length scales of idle inputs are long, but a dozen of them are still a dozen things that few rows do not determine. What
-    has followed the noise by some of them misses each: so more noise is tried too, and the search begins anew on what is left;
-    of few rows it begins from more noise besides, unless it goes on from a search that did (`begins`).
+    has followed the noise by some of them misses each: so more noise is tried too, and the search begins anew on what is left, by
+    the first `few` rows. It begins from more noise besides where all rows are few, unless it goes on from a search that did
+    (`begins`).
     """
     z, starts = rows.z, [covariance]
     if rows.over:
         return covariance, density
     if begins and z.shape[1] > 1 and len(z) <= MAX_FEW_ROWS and not covariance.noise_is_known:
         starts += [maximise(_start(family, z, NOISY), rows, MAX_ITERATIONS)[0] for family in FAMILIES[:2]]
-    found = min((_selected(start, rows, iterations) for start in starts), key=lambda one: _cost(one, rows))
+    found = min((_selected(start, rows, iterations, few) for start in starts), key=lambda one: _cost(one, rows))
     return (covariance, density) if found is covariance else (found, _density(found, rows))
 
 
-def _selected(covariance: Covariance, rows: EvidenceRows, iterations: int) -> Covariance:
+def _selected(covariance: Covariance, rows: EvidenceRows, iterations: int, few: int) -> Covariance:
     """The covariance of the least cost by turns of leaving inputs out and beginning anew on what is left."""
-    found, asked = covariance, set[tuple[bool, ...]]()
+    found, asked, some = covariance, set[tuple[bool, ...]](), rows.first(few)
     for noisier in (False, True):
         found = _without_idle_inputs(found, rows, iterations, noisier=noisier)
         while (used := found.depends).sum() > 1 and not bool(used.all()) and (key := tuple(used.tolist())) not in asked:
             asked.add(key)
             known = found.noise if found.noise_is_known else None
-            anew = replace(estimate(rows.among(used), known)[0].among(used), rows=len(rows.z))
+            anew = replace(estimate(some.among(used), known)[0].among(used), rows=len(rows.z))
+            anew = anew if some is rows else maximise(anew, rows, iterations)[0]
             anew = _without_idle_inputs(anew, rows, iterations, noisier=noisier)
             if _cost(anew, rows) >= _cost(found, rows):
                 break
@@ -272,7 +282,7 @@ def maximise(start: Covariance, rows: EvidenceRows, iterations: int) -> tuple[Co
         method="L-BFGS-B",
         bounds=np.array([low, high]).T[free.numpy()],
         callback=go_on,
-        options={"maxiter": iterations, "ftol": MIN_GAIN},
+        options={"maxiter": iterations, "ftol": MIN_GAIN, "maxls": MAX_LINE_STEPS},
     )
     return at(found.x), -float(found.fun)
 
