@@ -44,9 +44,8 @@ DEGREES, MIN_RESOLUTION, MAX_RESOLUTION = (3, 5), 5, 320
 """Degrees that are compared, and the fewest and most intervals; their number is doubled in between."""
 MAX_COLUMNS = 1000
 """Most coefficients of all curves together: a step of the fixed point costs their cube."""
-FREE_COLUMNS, MAX_COLUMN_SHARE = 400, 0.7
-"""Coefficients of which there may be more than this share of the rows, as they cost next to nothing: small penalties on nearly as
-many as rows go through all of these, and it takes the fixed point many steps to come from there."""
+FREE_COLUMNS = 400
+"""Coefficients up to which all numbers of intervals are tried, and beyond which only if the last doubling was worth while."""
 MIN_STRENGTH, MAX_STRENGTH, SMALL_SHARE = 1e-12, 1e8, 1e-3
 """Bounds of λ and μ, and small ones to start from, as a share of the sums of squares of the functions at the rows."""
 MIN_FREE_VALUES = 0.05
@@ -174,7 +173,8 @@ def additive_fit(model: KAN, rows: Samples, max_columns: int = MAX_COLUMNS) -> S
     for degree in DEGREES:
         strengths = None
         for resolution in _resolutions(u, degree, max_columns):
-            if best is not None and degree > best[1].degree and resolution > 2 * best[1].resolution:
+            many = resolution * u.shape[1] > FREE_COLUMNS
+            if best is not None and resolution > 2 * best[1].resolution and (many or degree > best[1].degree):
                 break  # what these splines might follow, those of the lower degree have not found either
             basis = BSpline(resolution, degree)
             score, strengths = _criterion(CurveCoordinates.on(layer, basis, few[0], few[2]), *few, strengths)
@@ -314,8 +314,7 @@ def _network(like: KANLayer, design: CurveCoordinates, found: Sequence[Penalised
 def _resolutions(u: Tensor, degree: int, max_columns: int) -> Iterator[int]:
     """5, 10, 20, … intervals, as many as rows and coefficients allow."""
     distinct = max(len(torch.unique(column)) for column in u.T)
-    columns = min(max_columns, max(FREE_COLUMNS, round(MAX_COLUMN_SHARE * len(u))))
-    most = min(MAX_RESOLUTION, distinct // ROWS_PER_INTERVAL, columns // u.shape[1] - degree)
+    most = min(MAX_RESOLUTION, distinct // ROWS_PER_INTERVAL, max_columns // u.shape[1] - degree)
     resolution = MIN_RESOLUTION
     yield resolution
     while 2 * resolution <= most:
