@@ -74,6 +74,7 @@ def completed(
     return table, float(np.abs(table.numpy()(fresh) - law(fresh)).max() / law(fresh).std())
 
 
+@pytest.mark.quick(5)
 @pytest.mark.parametrize(
     ("form", "truth"),
     [
@@ -104,6 +105,7 @@ def test_one_unknown_part_is_found(form: str, truth: str) -> None:
     assert error < 1e-6, table
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize(
     ("form", "truth"),
     [

@@ -105,6 +105,7 @@ def test_many_columns_take_no_memory_for_each_pair_and_no_time_when_it_is_up():
     assert len(suggested_reductions(data, stand_in, 0.1, 10**6, lambda: True)) <= 3 * data.size < len(everything)
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_wrap_undoes_what_was_done(name):
     """With numbers in the place of the answer: the data's target comes back on every row."""
@@ -232,6 +233,7 @@ FORMULAS = {
 }
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("name", [*list(FORMULAS)[:-1], pytest.param("a resonance", marks=pytest.mark.slow)])
 def test_formulas_are_found(name):
     data = problem(FORMULAS[name])
@@ -327,6 +329,7 @@ def test_the_way_is_that_of_the_best_formula():
     assert screen.path == ()
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("outer", [sympy.log, sympy.atan, lambda e: 1 / sympy.sqrt(e)], ids=["log", "atan", "root"])
 def test_functions_of_a_polynomial_need_no_bank(outer, monkeypatch):
     """The bank would take all the time before a transform of the target is a polynomial."""
