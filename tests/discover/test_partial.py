@@ -74,7 +74,6 @@ def completed(
     return table, float(np.abs(table.numpy()(fresh) - law(fresh)).max() / law(fresh).std())
 
 
-@pytest.mark.quick(5)
 @pytest.mark.parametrize(
     ("form", "truth"),
     [

@@ -79,7 +79,6 @@ def test_ten_thousand_rows_agree_to_twelve_digits():
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max())
 
 
-@pytest.mark.quick(4)
 @pytest.mark.parametrize("kind", [*KINDS, "functions"])
 def test_every_edge_and_node_has_its_value_and_the_last_terms_add_up(kind):
     model, x = made(kind)

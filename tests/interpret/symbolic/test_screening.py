@@ -105,7 +105,6 @@ def test_many_columns_take_no_memory_for_each_pair_and_no_time_when_it_is_up():
     assert len(suggested_reductions(data, stand_in, 0.1, 10**6, lambda: True)) <= 3 * data.size < len(everything)
 
 
-@pytest.mark.quick(4)
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_wrap_undoes_what_was_done(name):
     """With numbers in the place of the answer: the data's target comes back on every row."""
