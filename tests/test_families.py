@@ -12,7 +12,8 @@ def made(marks, members):
     """A family as pytest collects it."""
     return [
         SimpleNamespace(
-            callspec=SimpleNamespace(params=each), iter_markers=lambda name: [mark for mark in marks if mark.name == name]
+            callspec=SimpleNamespace(params=each),
+            iter_markers=lambda name: [mark for mark in marks if mark.name == name],
         )
         for each in members
     ]

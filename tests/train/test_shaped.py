@@ -186,7 +186,6 @@ def fitted_with(flags: int) -> tuple[sw.KAN, torch.Tensor]:
     return fit(shaped([2, 3, 1], flags), x, y, **options).model, x
 
 
-@pytest.mark.quick(4)
 @pytest.mark.parametrize("edit", EDITS)
 @pytest.mark.parametrize("name", SHAPES)
 def test_edits_keep_the_shapes(name, edit):

@@ -29,8 +29,7 @@ def problem(expression, *, low=0.5, high=2.0, count=400, seed=0, noise=0.0):
     draw = np.random.default_rng(seed)
     x = draw.uniform(low, high, (count, 3))
     y = compile_expression(expression, NAMES)(x)
-    y = y + noise * y.std() * draw.normal(size=count)
-    return initial_problem(FitTarget(x, y, NAMES))
+    return initial_problem(FitTarget(x, y + noise * y.std() * draw.normal(size=count), NAMES))
 
 
 @pytest.mark.parametrize("degree", [1, 2, 3])
