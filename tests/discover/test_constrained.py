@@ -28,6 +28,7 @@ def searched(truth: str, **options: Any) -> FormulaTable:
     return discover_constrained(x, law(truth)(x), names=NAMES, search=pairs_of_terms, budget=20, **options)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     ("truth", "require"),
     [

@@ -323,6 +323,7 @@ def test_a_covariance_among_more_inputs_is_the_same_function_of_its_own(family, 
     assert bool(process_search._priors(found)(found.values)[1].isfinite().all())
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(("count", "inputs"), [(40, 1), (40, 6), (160, 3)])
 @pytest.mark.parametrize("deadline", [0.0, 30.0])
 def test_a_search_for_a_process_ends_when_its_time_is_up(count, inputs, deadline, monkeypatch):
