@@ -158,7 +158,6 @@ def test_tensors_elsewhere_are_refused(key):
             assert in_a_fork(lambda call=call: refused_with(call)) == "DtypeError", name
 
 
-@pytest.mark.quick(3)
 @pytest.mark.parametrize("name", OPERATORS)
 def test_knots_that_the_pieces_were_not_made_for_are_refused(request, name):
     p, other = problem(size=(6, 3, 4)), BSpline(9, 3)

@@ -45,7 +45,6 @@ def test_bits_do_not_depend_on_the_number_of_threads(force, dtype, algorithm, si
         assert bits(sums_and_gradients("native", p)) == truth, threads
 
 
-@pytest.mark.quick(3)
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_bits_do_not_depend_on_the_number_of_threads_over_many_chunks(force, algorithm):
     """Records of 20 000 rows and 64 inputs take several times the 16 MiB that a chunk may have."""
