@@ -30,6 +30,7 @@ struct Places {
     int begin;  // the cell that the left tail continues
     real weight[dense_places][K + 1][K + 1];  // (place, power, spline) of the derivative asked for
 
+    SPLINEWORK_ONE_COPY
     Places(const Layer<real>& layer, int64_t i, int order) : layer(layer), axis(make_axis(layer, i, nullptr, 0)), begin(axis.first) {
         count = axis.last - axis.first + 3;
         std::memset(weight, 0, sizeof(weight));
@@ -80,6 +81,7 @@ struct Samples {
 };
 
 // Place, local variable and base function of up to `dense_rows` samples from row `start` on; returns whole vectors' length.
+SPLINEWORK_ONE_COPY
 inline int64_t read_samples(const Layer<real>& layer, const Points<real>& points, const Axis& a, int64_t i, int64_t start,
                             int64_t n, const int* orders, int order_count, Samples& u) {
     const int64_t padded = round_up(n, lanes);
@@ -124,7 +126,9 @@ struct Dense {
     // An edge's polynomials: for every power the coefficients of all places.
     struct Edge {
         vec low[K + 1], high[K + 1], base;
-        Edge(const Places<K>& places, int64_t i, int64_t j) : low{}, high{} {
+        SPLINEWORK_ONE_COPY
+        Edge(const Places<K>& places, int64_t i, int64_t j) {
+            real sums[K + 1][dense_places] = {};
             const Layer<real>& layer = places.layer;
             const real mask = layer.mask ? layer.mask(i, j) : real(1), scale = (layer.scale ? layer.scale(i, j) : real(1)) * mask;
             base = layer.base_kind != Base::none ? all(layer.base(i, j) * mask) : vec{};
@@ -133,8 +137,9 @@ struct Dense {
                     const int64_t m = int64_t{places.first_spline(e)} + a;
                     if (m < 0 || m >= layer.splines) continue;
                     const real c = layer.c[i * layer.c_input + m * layer.c_spline + j] * scale;
-                    for (int p = 0; p <= K; ++p) (e < lanes ? low[p][e] : high[p][e - lanes]) += c * places.weight[e][p][a];
+                    for (int p = 0; p <= K; ++p) sums[p][e] += c * places.weight[e][p][a];
                 }
+            for (int p = 0; p <= K; ++p) low[p] = load(sums[p]), high[p] = load(sums[p] + lanes);
         }
         vec operator()(ivec place, vec v, vec base_value) const {
             vec value = pick(low[K], high[K], place);
@@ -228,6 +233,7 @@ struct Dense {
         });
     }
 
+    SPLINEWORK_ONE_COPY
     static void probe(const Layer<real>& layer, int64_t i, const Samples& u, int64_t n, int64_t padded, const real* g,
                       int64_t rows, const Edge* slopes, int64_t start, const Gradients<real>& out) {
         const int order = out.probe_order;
@@ -241,6 +247,7 @@ struct Dense {
     }
 
     // moments[e, j, p] += Σ_b [place_b = e] g_bj v_b^p; the last p is the base function's Σ_b g_bj base_b, at place 0.
+    SPLINEWORK_ONE_COPY
     static void gather_moments(const Layer<real>& layer, int64_t i, const Samples& u, const real* base_values, int64_t padded,
                                const real* g, int64_t rows, int count, vec* moments) {
         for (int64_t j = 0; j < layer.outputs; ++j) {

@@ -67,41 +67,55 @@ class SortedPoints {
     int32_t* heads_at_;
 };
 
+class Sorter;
+
+// What turns sorted points of one degree into records; see the methods of `Sorter` with these names.
+struct RecordsOf {
+    bool exact;
+    int64_t powers;  // numbers of a cell's polynomials
+    void (Sorter::*values)(const Columns&, int64_t n, int64_t i, int32_t* tally, real* records) const;
+    void (Sorter::*records)(const SortedInput&, int64_t q, int64_t i, int r, int column, bool scaled, real* work, real* to) const;
+    void (Sorter::*differences)(const SortedInput&, int64_t q, int64_t i, int r, int column, real* work, real* to) const;
+
+    template <int K>
+    static RecordsOf degree();
+};
+
 // Sorts the points of a layer, and turns them into records. `orders`: the derivatives of the base function in a Spot.
 class Sorter {
   public:
-    Sorter(const Layer<real>& layer, const Points<real>& points, const Plan& plan, const int* orders, int columns)
-        : layer_(layer), points_(points), plan_(plan), orders_(orders), columns_(columns), axes_(layer, plan) {}
+    Sorter(const RecordsOf& of, const Layer<real>& layer, const Points<real>& points, const Plan& plan, const int* orders, int columns)
+        : of_(of), layer_(layer), points_(points), plan_(plan), orders_(orders), columns_(columns), axes_(layer, plan) {}
 
     // Sorts block q of the inputs [low, high), at most `input_group` of them, to where `at(i)` says; leaves out inputs without
     // an edge.
-    template <int K, class At>
+    template <class At>
     void sort(int64_t q, int64_t low, int64_t high, const uint8_t* alive, At&& at) const {
-        each_input<K>(q, low, high, alive, at, [&](int64_t, const Columns& u, const SortedInput& to, int32_t* tally) {
+        each_input(q, low, high, alive, at, [&](int64_t, const Columns& u, const SortedInput& to, int32_t* tally) {
             place(u, plan_.rows_in(q), to, tally);
         });
     }
 
     // The same, and the records of derivative r at `records_of(i)`; then calls `use(i)`, while they are in the cache. Without
     // `keep` only the runs are left where `at(i)` says.
-    template <int K, class At, class Records, class Use>
+    template <class At, class Records, class Use>
     void sort_to_records(int64_t q, int64_t low, int64_t high, const uint8_t* alive, int r, bool keep, real* work, At&& at,
                          Records&& records_of, Use&& use) const {
-        each_input<K>(q, low, high, alive, at, [&](int64_t i, const Columns& u, const SortedInput& to, int32_t* tally) {
+        each_input(q, low, high, alive, at, [&](int64_t i, const Columns& u, const SortedInput& to, int32_t* tally) {
             const int64_t n = plan_.rows_in(q);
-            if (keep || r > 0 || !exact<K> || u.outside || points_.s) {
+            if (keep || r > 0 || !of_.exact || u.outside || points_.s) {
                 place(u, n, to, tally);
-                records<K>(to, q, i, r, 0, true, work, records_of(i));
+                records(to, q, i, r, 0, true, work, records_of(i));
             } else {
-                place_values<K>(u, n, i, tally, records_of(i));
+                (this->*of_.values)(u, n, i, tally, records_of(i));
             }
             use(i);
         });
     }
 
-    // Calls `place` for each input that has an edge, with its points column by column and where in sorted order each cell begins.
-    template <int K, class At, class Place>
-    void each_input(int64_t q, int64_t low, int64_t high, const uint8_t* alive, At&& at, Place&& place) const {
+    // Calls `use` for each input that has an edge, with its points column by column and where in sorted order each cell begins.
+    template <class At, class Use>
+    void each_input(int64_t q, int64_t low, int64_t high, const uint8_t* alive, At&& at, Use&& use) const {
         const int64_t start = q * plan_.block, n = plan_.rows_in(q), padded = round_up(n, 16);
         const int64_t cells = layer_.cells();
         Scratch scratch(Scratch::room<real>((high - low) * padded) + Columns::room(padded) + Scratch::room<int32_t>(2 * cells));
@@ -117,41 +131,50 @@ class Sorter {
             find_cells(axes_[i], u, n);
             base_values(layer_, points_, u, start, n, i, orders_, columns_);
             const SortedInput to = at(i);
-            count_runs<K>(u, n, to, tally);
-            place(i, u, to, tally);
+            count_runs(u, n, to, tally);
+            use(i, u, to, tally);
         }
     }
 
     // Numbers that records of derivative r are worked out with.
-    template <int K>
-    static int64_t workspace(const Layer<real>& layer, int r) { return r > 0 || !exact<K> ? layer.cells() * (K + 1) * Splines<K>::P : 0; }
+    int64_t workspace(int r) const { return r > 0 || !of_.exact ? layer_.cells() * of_.powers : 0; }
 
     // Records of one block and input in sorted order: derivative r of the k + 1 splines, the base function's, which stands in
     // `column`, and the sample's number.
-    template <int K>
-    SPLINEWORK_ONE_COPY
     void records(const SortedInput& in, int64_t q, int64_t i, int r, int column, bool scaled, real* work, real* to) const {
-        if (r > 0) return derivatives<K, -1, false>(in, q, i, r, column, scaled, work, to);
-        if (!exact<K>) return derivatives<K, 0, false>(in, q, i, 0, column, scaled, work, to);
-        const Splines<K> splines(axes_[i], layer_, i == plan_.inputs - 1);
-        write_records<K, K, false>(splines, axes_[i].pieces, (K + 1) * (K + 1), K + 1, in, q, i, 0, column, scaled, to);
+        (this->*of_.records)(in, q, i, r, column, scaled, work, to);
+    }
+
+    // Records of the k numbers that multiply the differences of neighbouring coefficients instead, for exact pieces. For r >= 1
+    // that comes to the same in all cells where the splines add up to 1.
+    void difference_records(const SortedInput& in, int64_t q, int64_t i, int r, int column, real* work, real* to) const {
+        (this->*of_.differences)(in, q, i, r, column, work, to);
     }
 
     // Whether the pieces are whole vectors, so that none is read past its end.
     template <int K>
     static constexpr bool exact = Splines<K>::P == K + 1;
 
-    // Records of the k numbers that multiply the differences of neighbouring coefficients instead, for exact pieces. For r >= 1
-    // that comes to the same in all cells where the splines add up to 1.
+  private:
+    friend struct RecordsOf;
+
     template <int K>
     SPLINEWORK_ONE_COPY
-    void difference_records(const SortedInput& in, int64_t q, int64_t i, int r, int column, real* work, real* to) const {
+    void records_of(const SortedInput& in, int64_t q, int64_t i, int r, int column, bool scaled, real* work, real* to) const {
+        if (r > 0) return derivatives<K, -1, false>(in, q, i, r, column, scaled, work, to);
+        if (!exact<K>) return derivatives<K, 0, false>(in, q, i, 0, column, scaled, work, to);
+        const Splines<K> splines(axes_[i], layer_, i == plan_.inputs - 1);
+        write_records<K, K, false>(splines, axes_[i].pieces, (K + 1) * (K + 1), K + 1, in, q, i, 0, column, scaled, to);
+    }
+
+    template <int K>
+    SPLINEWORK_ONE_COPY
+    void differences_of(const SortedInput& in, int64_t q, int64_t i, int r, int column, real* work, real* to) const {
         static_assert(exact<K>, "what follows the last piece in a vector would be summed");
         if (r == 1) derivatives<K, 1, true>(in, q, i, 1, column, false, work, to);
         else derivatives<K, -1, true>(in, q, i, r, column, false, work, to);
     }
 
-  private:
     // Counting sort by cell, second half.
     SPLINEWORK_ONE_COPY
     void place(const Columns& u, int64_t n, const SortedInput& to, int32_t* tally) const {
@@ -163,7 +186,7 @@ class Sorter {
     // one loop is slower than two loops.)
     template <int K>
     SPLINEWORK_ONE_COPY
-    void place_values(const Columns& u, int64_t n, int64_t i, int32_t* tally, real* records) const {
+    void values_of(const Columns& u, int64_t n, int64_t i, int32_t* tally, real* records) const {
         const real* const pieces = axes_[i].pieces;
         for (int64_t b = 0; b < n; ++b) {
             const int32_t cell = u.cell[b], p = tally[cell]++;
@@ -201,7 +224,6 @@ class Sorter {
     }
 
     // Counting sort by cell, first half: how many samples each has, and so where its run begins.
-    template <int K>
     SPLINEWORK_ONE_COPY
     void count_runs(const Columns& u, int64_t n, const SortedInput& to, int32_t* tally) const {
         const int64_t cells = layer_.cells();
@@ -213,7 +235,7 @@ class Sorter {
         int32_t count = 0, place = 0;
         for (int64_t c = axes_[0].first; c < cells; ++c) {
             const int32_t here = tally[c] + other[c];
-            to.runs[count] = Run{static_cast<int32_t>(c) - K, place};
+            to.runs[count] = Run{static_cast<int32_t>(c) - layer_.degree, place};
             count += here > 0;
             tally[c] = place;
             place += here;
@@ -256,6 +278,7 @@ class Sorter {
             for (int a = 0; a < numbers; ++a) to[int64_t{p} * stride + a] *= points_.s(q * plan_.block + spots[p].sample, i);
     }
 
+    const RecordsOf& of_;
     const Layer<real>& layer_;
     const Points<real>& points_;
     const Plan& plan_;
@@ -263,6 +286,13 @@ class Sorter {
     int columns_;
     Axes axes_;
 };
+
+template <int K>
+RecordsOf RecordsOf::degree() {
+    RecordsOf of{Sorter::exact<K>, (K + 1) * Splines<K>::P, nullptr, &Sorter::records_of<K>, nullptr};
+    if constexpr (Sorter::exact<K>) of.values = &Sorter::values_of<K>, of.differences = &Sorter::differences_of<K>;
+    return of;
+}
 
 }  // namespace
 }  // namespace splinework

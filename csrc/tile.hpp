@@ -104,6 +104,7 @@ struct Tile {
 // Gradients with respect to one input's coefficients, from the sums over the batch (rows of width NV · lanes): c, scale and
 // base at once, and zero where there is no edge.
 template <int NV>
+SPLINEWORK_ONE_COPY
 void finish(const Layer<real>& layer, const Gradients<real>& out, const Tile<NV>& tile, int64_t i, int64_t low,
             const real* sums, bool has_base) {
     vec total[NV] = {};

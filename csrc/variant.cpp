@@ -11,13 +11,14 @@ extern const Kernels<real> SPLINEWORK_KERNELS;
 
 namespace {
 
-template <class F>
-void with_tile(const Plan& plan, int degree, F&& f) {
+Sorted sorted_sums(const Plan& plan, int degree) {
+    Sorted sums{};
     with_degree(degree, [&]<int K>() {
-        if (plan.vectors == 1) f(Sorted<K + 2, 1>{});
-        else if (plan.vectors == 2) f(Sorted<K + 2, widest_tile(K + 2) < 2 ? 1 : 2>{});
-        else f(Sorted<K + 2, widest_tile(K + 2)>{});
+        if (plan.vectors == 1) sums = Sorted::of<K, 1>();
+        else if (plan.vectors == 2) sums = Sorted::of<K, widest_tile(K + 2) < 2 ? 1 : 2>();
+        else sums = Sorted::of<K, widest_tile(K + 2)>();
     });
+    return sums;
 }
 
 template <class F>
@@ -72,7 +73,7 @@ void forward(const Layer<real>& layer, const Points<real>& points, int order, co
         char* memory = nullptr;
         if (kept && worth_keeping(layer, points, plan, order, algorithm))
             memory = kept->make(SortedPoints::room(layer, plan, plan.blocks() * plan.inputs), &SPLINEWORK_KERNELS, points.batch);
-        with_tile(plan, layer.degree, [&](auto kernel) { kernel.forward(layer, points, plan, life, order, out, memory); });
+        sorted_sums(plan, layer.degree).forward(layer, points, plan, life, order, out, memory);
         return;
     }
     const bool scaled[2] = {true, true};
@@ -120,7 +121,7 @@ void backward(const Layer<real>& layer, const Points<real>& points, const Gradie
     if (plan.algorithm == Algorithm::sorted) {
         const bool usual = layer.base_kind != Base::given && out.probe_order == 1 && out.scatter_order == 0;
         char* memory = kept && usual ? kept->of(&SPLINEWORK_KERNELS, points.batch) : nullptr;
-        with_tile(plan, layer.degree, [&](auto kernel) { kernel.backward(layer, points, plan, life, out, memory); });
+        sorted_sums(plan, layer.degree).backward(layer, points, plan, life, out, memory);
         return;
     }
     const int orders[2] = {to_points ? out.probe_order : out.scatter_order, out.scatter_order};

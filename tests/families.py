@@ -23,6 +23,8 @@ GOLDEN_RATIO = (5**0.5 - 1) / 2
 def thinned(family: Sequence[pytest.Function]) -> list[pytest.Function]:
     """The members of a family that are left to the slow tests: further seeds; of crossed settings all but `QUICK` or more.
 
+    A law that says `@pytest.mark.quick(n)`, since each member takes more than about 0.3 s, has n of them at most.
+
     Members that lie evenly over the family are taken where they have a value of a setting that none before them has: every value
     of every setting is in some of them, beside various values of the others.
     """
@@ -36,7 +38,8 @@ def thinned(family: Sequence[pytest.Function]) -> list[pytest.Function]:
     fixtures = family[0].callspec.params.keys() - {name for names in together for name in names}
     axes = [*together, *([name] for name in sorted(fixtures))]
     axes = [names for names in axes if names != ["seed"]]
-    if len(axes) < 2:
+    most = next((mark.args[0] for mark in family[0].iter_markers("quick")), None)
+    if len(axes) < 2 and most is None:
         return drawn
     values = [[(*names, *(id(item.callspec.params[name]) for name in names)) for names in axes] for item in family]
     spread = sorted(range(len(family)), key=lambda n: n * GOLDEN_RATIO % 1)
@@ -46,6 +49,7 @@ def thinned(family: Sequence[pytest.Function]) -> list[pytest.Function]:
             quick.append(n)
             seen.update(values[n])
     quick += [n for n in spread if n not in quick][: max(QUICK - len(quick), 0)]
+    quick = quick[:most]
     return drawn + [item for n, item in enumerate(family) if n not in quick]
 
 

@@ -77,6 +77,7 @@ def fitted(request):
 # ---------------------------------------------------------------------------------------------- the dtype of the data
 
 
+@pytest.mark.quick(2)
 def test_the_fitted_model_works_on_the_very_rows_with_the_printed_error(fitted):
     x, dtype, result = fitted
     assert dtype_of(result.model) == dtype
@@ -108,6 +109,7 @@ def test_a_model_of_float64_takes_what_it_can_hold_and_one_of_float32_says_what_
     assert single(ROWS).dtype == torch.float32  # an array is converted, as by every verb
 
 
+@pytest.mark.quick(2)
 def test_the_dtype_follows_the_data_again_when_the_model_is_fitted_again(fitted, tmp_path):
     x, dtype, result = fitted
     sw.save(result.model, tmp_path / "model.safetensors")
@@ -153,6 +155,7 @@ def test_verbs_keep_the_dtype_and_what_they_return_takes_the_rows(fitted, verb, 
     assert made(x).shape == (120, 1)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.filterwarnings("ignore::splinework.FitWarning")
 def test_verbs_that_read_a_model_take_the_rows(fitted):
     x, _, result = fitted
@@ -169,6 +172,7 @@ def test_a_picture_takes_the_rows(kind):
     assert sw.plot(sw.KAN([2, 1], names=COLUMNS, dtype=KINDS[kind][1]), KINDS[kind][0]).figure is not None
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("kind", ["torch integers", "polars, other order"])
 def test_a_report_takes_the_rows(kind, tmp_path):
     x, _ = KINDS[kind]
@@ -200,6 +204,7 @@ ENDS = {
 }
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.filterwarnings("ignore::splinework.FitWarning")

@@ -40,6 +40,7 @@ def orbits(function, starts, noise=0.0, rows=100):
     return [each + noise * spread * draw.normal(size=each.shape) for each in z]
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("noise", [0.0, 0.01])
 @pytest.mark.parametrize("name", ["pendulum", "oscillator", "predators", *slow("Kepler")])
 def test_known_quantities_come_back(name, noise):

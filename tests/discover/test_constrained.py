@@ -28,6 +28,7 @@ def searched(truth: str, **options: Any) -> FormulaTable:
     return discover_constrained(x, law(truth)(x), names=NAMES, search=pairs_of_terms, budget=20, **options)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     ("truth", "require"),
     [
@@ -48,6 +49,7 @@ def test_required_terms_stand_in_every_row_and_the_law_is_found(truth: str, requ
     assert np.abs(table.numpy()(fresh) - law(truth)(fresh)).max() < 1e-6, table
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("forbid", [["x3"], ["log", "sin"], *slow(["sin"], ["exp", "x2"])])
 def test_forbidden_names_stand_in_no_row(forbid: list[str]) -> None:
     without = forbidden_names(forbid, NAMES)

@@ -15,6 +15,7 @@ def unsupervised(noise, seed):
     return x + noise * x.std(axis=0) * draw.normal(size=x.shape)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("noise", [0.0, 0.05, pytest.param(0.01, marks=pytest.mark.slow)])
 def test_both_relations_are_found_and_the_idle_column_is_none(noise):
     found, independent = dependences(unsupervised(noise, seed=1), most=0.25)

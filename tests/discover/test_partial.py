@@ -104,6 +104,7 @@ def test_one_unknown_part_is_found(form: str, truth: str) -> None:
     assert error < 1e-6, table
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize(
     ("form", "truth"),
     [

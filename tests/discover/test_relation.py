@@ -92,6 +92,7 @@ def test_two_relations_among_six_columns_come_first(name, noise):
     assert np.linalg.matrix_rank(np.array(slopes, dtype=float), tol=1e-3) == 2
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("kind", ["uniform", "normal", "skew", "correlated"])
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=slow), pytest.param(2, marks=slow)])
 def test_independent_columns_have_no_relation(kind, seed):

@@ -125,6 +125,7 @@ NAMES = ["a\x00b", "\x1b[31mred", "\ud800"]
 MORE_NAMES = ["\n", "\u202eevil", "<script>evil", "a" * 5000, " ", "x\r\ny", "\u2028"]
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", [*NAMES, *slow(*MORE_NAMES)], ids=lambda name: ascii(name)[:20])
 def test_a_name_with_control_characters_is_kept_or_refused_wherever_it_goes(name, tmp_path):
     """A model with such a name is saved, loaded, exported, reported, verified and turned into formulas, or is refused."""

@@ -40,6 +40,7 @@ def test_numpy_and_torch_agree(case: int, celsius: float) -> None:
     assert np.allclose(one, two.numpy(), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("case", [0, 1])
 def test_derivatives_by_every_parameter_are_those_of_finite_differences(case: int) -> None:
     network = random_network(case, (2, 2, 1), product=bool(case % 2), elements=2)

@@ -89,6 +89,7 @@ def test_two_layers_of_fan_in_4_take_5_cycles_at_most_and_one_result_comes_per_c
     assert circuit.levels <= 2
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("limit", [1, 2, 5, 8, 11])
 @pytest.mark.parametrize("objective", ["latency", "area"])
 def test_the_latency_keeps_its_limit_and_says_which_one_bound(limit: int, objective: str) -> None:

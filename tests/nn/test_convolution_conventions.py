@@ -46,6 +46,7 @@ def test_forward_stores_nothing_and_autocast_is_let_through(dimensions):
     assert all(torch.equal(value, state[key]) for key, value in layer.state_dict().items())
 
 
+@pytest.mark.quick(1)
 @every_kind
 def test_compilers_see_one_graph_for_any_number_of_images(dimensions):
     layer, x = conv_of(dimensions, padding="same", groups=1), image(dimensions, 4)

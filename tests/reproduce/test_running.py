@@ -196,6 +196,7 @@ def test_jobs_that_make_no_sense_are_refused(record, tmp_path, jobs):
     assert record.ran == []
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(("only", "expected"), [(["2"], [2]), ("3", [3]), (["1", "3"], [1, 3]), ([], [1, 2, 3])])
 def test_cells_with_a_text_in_their_names_alone_are_run_and_the_rest_goes_on(record, tmp_path, only, expected):
     part = run(tmp_path, only=only)

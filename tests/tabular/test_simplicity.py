@@ -30,6 +30,7 @@ def columns_with_edges(model: KANRegressor | KANClassifier) -> set[str]:
     return {model.columns_.columns[owner].name for name, owner in inputs.items() if alive[name]}
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("classes", [False, True])
 def test_simplicity_keeps_the_columns_that_matter_and_no_others(seed, classes):

@@ -69,6 +69,7 @@ def test_residuals_left_out_are_those_of_fits_without_the_row():
         )
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize(
     ("waves", "seed"),
     [(10, 0), (26, 0), *(pytest.param(*each, marks=pytest.mark.slow) for each in ((10, 1), (10, 3), (26, 2)))],
@@ -83,6 +84,7 @@ def test_waves_that_rows_just_resolve_are_met(waves, seed):
     assert torch.isfinite(curve.deviation(torch.from_numpy(fresh[:, None]))).all()
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("noise", [0.1, *slow(0.001, 1.0)])
 @pytest.mark.parametrize("waves", [0.5, 8])
 def test_noise_and_kinks_are_left_to_splines(waves, noise):

@@ -122,6 +122,7 @@ def test_the_picture_of_a_resumed_fit_is_that_of_one_that_was_not_killed(killed)
     assert whole.steps == resumed.steps == grown()
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("ending", ["png", "PDF", "svg"])
 def test_the_file_is_written_at_once_then_seldom_and_at_the_end(ending, tmp_path):
     path = tmp_path / f"fit.{ending}"

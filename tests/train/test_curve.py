@@ -63,6 +63,7 @@ WAVES = {
 }
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("name", "grid"),
     [
@@ -94,6 +95,7 @@ def test_waves_under_noise_are_smoothed_not_missed(name, noise):
     assert spread_of(error) < 0.5 * noise * spread_of(truth(fresh))
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(("shape", "noise"), [([1, 4, 5, 1], 0.0), ([1, [3, 2], 1], 0.2)])
 def test_hidden_nodes_change_nothing_for_one_input(shape, noise):
     rng = np.random.default_rng(7)
@@ -105,6 +107,7 @@ def test_hidden_nodes_change_nothing_for_one_input(shape, noise):
     assert float((plain(fresh) - deep(fresh)).detach().abs().max()) < 1e-9 * scale
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_of_few_noisy_rows_a_process_knows_more_than_cross_validation(seed):
     rng = np.random.default_rng(seed)
@@ -280,6 +283,7 @@ def test_a_longer_grid_changes_nothing_inside_and_is_not_made_for_little(degree,
     assert longer((-1.01, 1.1)) is None
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("seed", range(4))
 def test_a_curve_of_noisy_rows_goes_on_beyond_them_like_the_process_that_it_is_blended_with(seed):
     generator = torch.Generator().manual_seed(seed)

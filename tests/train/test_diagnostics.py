@@ -28,6 +28,7 @@ def steps_of(values, *, stage="grid 5", validation=math.nan):
     return [Step(number, stage, 5, value, value**0.5, validation, 0.0) for number, value in enumerate(values, start=1)]
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("sd", [0.0, 0.1, 0.3])
 @pytest.mark.parametrize(
     ("shape", "rows", "options"),

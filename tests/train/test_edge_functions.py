@@ -80,6 +80,7 @@ def session() -> KAN:
     return freeze(model, ("x1", "h2"))
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     "options",
     [
@@ -118,6 +119,7 @@ def test_the_numbers_are_found_by_the_default_fit():
     assert result.history[-1].rmse_train < 1e-12
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("text", ["log(u)", "sqrt(u)", "1/u", "u**0.5", "asin(u)"])
 @pytest.mark.filterwarnings("ignore::splinework.errors.FitWarning")
 def test_rows_at_a_singular_place_leave_a_finite_model(text):

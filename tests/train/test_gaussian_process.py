@@ -108,6 +108,7 @@ def test_a_row_left_out_is_predicted_as_by_the_process_without_it(monkeypatch, i
         assert float(whole.left_out[row]) == pytest.approx(float(left), rel=1e-5)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(("count", "inputs"), [(24, 2), (40, 2), (41, 2), (30, 1)])
 def test_residuals_of_few_rows_are_those_of_fits_without_their_fold(monkeypatch, count, inputs):
     """Twenty rows per input or fewer, of several inputs; else a factor allows for what variances have seen."""
@@ -332,6 +333,7 @@ def test_a_covariance_among_more_inputs_is_the_same_function_of_its_own(family, 
     assert bool(process_search._priors(found)(found.values)[1].isfinite().all())
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(("count", "inputs"), [(40, 1), (40, 6), (160, 3)])
 @pytest.mark.parametrize("deadline", [0.0, 30.0])
 def test_a_search_for_a_process_ends_when_its_time_is_up(count, inputs, deadline, monkeypatch):

@@ -87,6 +87,7 @@ def test_the_left_out_rows_choose() -> None:
     assert there.left_out.square().mean() < raw.left_out.square().mean()  # they are of the scales that were taken
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("scales", [("linear", "log", "linear", "linear"), *slow(("linear",) * 4)])
 def test_a_scaling_by_way_of_even_scales_is_left_for_the_one_that_was_there(scales: tuple[str, ...]) -> None:
     x = skewed(7, 60)

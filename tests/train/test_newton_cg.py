@@ -47,6 +47,7 @@ def test_the_tie_break_as_an_operator_is_that_of_its_rows(shape):
     assert float(values @ jump_penalty.times(values)) == pytest.approx(jump_penalty.value(), rel=1e-12)
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("share", [0.3, 2.0, *slow(1e-3, 0.03, 0.9)])
 def test_a_step_within_the_region_is_no_longer_and_falls_as_it_says(share):
     model, x = thinned([2, 3, 1]), uniform(200)

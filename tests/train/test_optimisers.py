@@ -42,6 +42,7 @@ SETTINGS = [*((kind, ()) for kind in GRID_KINDS), *(("adaptive", penalties) for 
 by_name = {"ids": lambda recipe: recipe.name}
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("recipe", SECOND, **by_name)
 @pytest.mark.parametrize(("grid_kind", "penalties"), SETTINGS, ids=lambda v: str(v)[:30])
 @every_shape
@@ -54,6 +55,7 @@ def test_the_objective_never_increases(shape, grid_kind, penalties, recipe):
     assert values[-1] < 0.95 * values[0]
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("recipe", GAUSS_NEWTON[1:], **by_name)
 @every_case
 def test_nor_does_any_loss(case, recipe):
@@ -192,6 +194,7 @@ def test_they_end_where_levenberg_marquardt_ends(shape, penalties):
     assert ends == pytest.approx([ends[0]] * 3, rel=1e-6 if len(shape) == 2 else 0.1)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("shape", [[1, 1], [2, 1], [2, 2, 1], [2, (0, 1), 1]], ids=str)
 def test_a_representable_target_is_reached_to_nine_digits(shape):
     for jump_penalty, digits in ((0.0, 1e-12), (0.01, 1e-5)):

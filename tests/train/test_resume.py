@@ -19,6 +19,7 @@ def at_every_step(monkeypatch):
     monkeypatch.setattr(running, "CHECKPOINT_SECONDS", -1.0)
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize(
     ("steps", "kills"), [(10, (7,)), pytest.param(20, (1, 4, 12, 17), marks=pytest.mark.slow)], ids=str
 )

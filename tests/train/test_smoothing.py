@@ -50,6 +50,7 @@ def test_forms_are_the_bend_and_the_slope_of_a_parabola_and_a_line():
         assert sizes.tolist() == pytest.approx([bend, slope], abs=1e-8)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(("shape", "sd"), [([1, 1], 0.2), ([2, 1], 0.5), ([2, 2, 1], 0.3)], ids=str)
 def test_the_strengths_that_are_found_ask_for_no_others(shape, sd):
     x = uniform(300, shape[0])

@@ -84,6 +84,7 @@ def ordered(parts) -> torch.Tensor:
 # -------------------------------------------------------------------------------------------------- the objective
 
 
+@pytest.mark.quick(4)
 @every_case
 @pytest.mark.parametrize(
     ("weighted", "size"),

@@ -204,6 +204,7 @@ def test_a_wrong_setting_is_refused_with_what_came_and_the_way_out(make, told):
         make()
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("optimiser", ["lbfgs", "adam", "ssbroyden", "bfgs", Adam(batch=64)], ids=str)
 @pytest.mark.parametrize("steps", [40, 160])
 def test_grids_follow_the_activations_however_many_steps_are_given(optimiser, steps):

@@ -97,6 +97,7 @@ def test_every_expression_means_the_same(language):
     assert disagreements(VALUES[language], cases=cases) == []
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("language", VALUES)
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(expression=expressions())

@@ -57,6 +57,7 @@ CASES = [
 ]  # fmt: skip
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(("form", "rest", "size"), CASES)
 def test_the_short_formula_is_first_though_only_longer_ones_were_offered(form, rest, size):
     data = target(FORMS[form], rest, size)
@@ -116,6 +117,7 @@ def test_a_pool_keeps_the_short_beside_many_long_ones():
     assert any(row.expression == A * B for row in best)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("noise", [0.01, pytest.param(0.0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("imitation", "law"),

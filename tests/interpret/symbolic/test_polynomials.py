@@ -56,6 +56,7 @@ def polynomials(draw, columns, degree, most):
     )
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(("columns", "degree"), [(1, 12), (2, 10), (3, 8), (4, 6)])
 @settings(max_examples=12, deadline=None)
 @given(st.data())
@@ -72,6 +73,7 @@ def test_more_terms_than_rows_are_sought_one_by_one():
     assert_same(coefficients_of(found), coefficients_of(truth), 1e-6)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("columns", [1, 2, 3])
 @settings(max_examples=8, deadline=None)
 @given(st.data())

@@ -247,6 +247,7 @@ def test_a_formula_with_a_number_less_is_tried_for_an_exponential_of_several_col
     assert np.abs(first.numpy()(x) - compile_expression(truth, ["a", "b"])(x)).max() < 0.3
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize(
     "law",
     [390 / (1 + 37 * sympy.exp(-0.36 * A)), B / (A + 1.7), 7 / sympy.sqrt(0.3 + B**2), 5 * B * (A + 2.5) ** 2 / 7],
@@ -267,6 +268,7 @@ def test_numbers_are_simple_whichever_of_them_stands_outside_a_sum(law):
     assert max(map(len, re.findall(r"[\d.]+", first.text))) < 6
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("start", ["2.5*exp(-3000.5/T)", "2.5*T**1.1", "2.5*exp(0.011*T)"])
 @pytest.mark.parametrize("law", ["exp(-7600/T)", "T**2.3", "exp(T/25)"])
 def test_what_is_nearly_the_same_of_a_column_far_from_zero_is_tried_for_it(law, start):
@@ -282,6 +284,7 @@ def test_what_is_nearly_the_same_of_a_column_far_from_zero_is_tried_for_it(law, 
     assert best.has(sympy.exp) == law.has(sympy.exp)
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("centre", [(0.8, 1.3), (1.1, 0.3), (-3.0, 5.2)])
 def test_squares_are_completed_where_that_saves_a_number(centre):
     """A distance under noise comes with five numbers, and has two."""

@@ -50,6 +50,7 @@ def test_uncertain_integers_are_found_together(seed):
     assert nats([found[k].value for k in range(4)]) <= nats(best) + 1e-9
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("noise", [1e-3, 1e-2])
 def test_numbers_that_are_not_simple_stay_together(noise):
     """Six collinear constants drawn at random: a joint claim is as rare as a single one."""

@@ -29,8 +29,7 @@ def problem(expression, *, low=0.5, high=2.0, count=400, seed=0, noise=0.0):
     draw = np.random.default_rng(seed)
     x = draw.uniform(low, high, (count, 3))
     y = compile_expression(expression, NAMES)(x)
-    y = y + noise * y.std() * draw.normal(size=count)
-    return initial_problem(FitTarget(x, y, NAMES))
+    return initial_problem(FitTarget(x, y + noise * y.std() * draw.normal(size=count), NAMES))
 
 
 @pytest.mark.parametrize("degree", [1, 2, 3])
@@ -232,6 +231,7 @@ FORMULAS = {
 }
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize("name", [*list(FORMULAS)[:-1], pytest.param("a resonance", marks=pytest.mark.slow)])
 def test_formulas_are_found(name):
     data = problem(FORMULAS[name])
@@ -327,6 +327,7 @@ def test_the_way_is_that_of_the_best_formula():
     assert screen.path == ()
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("outer", [sympy.log, sympy.atan, lambda e: 1 / sympy.sqrt(e)], ids=["log", "atan", "root"])
 def test_functions_of_a_polynomial_need_no_bank(outer, monkeypatch):
     """The bank would take all the time before a transform of the target is a polynomial."""

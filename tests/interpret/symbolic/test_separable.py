@@ -43,6 +43,7 @@ def target_of(expression, *, noise=0.0, count=800, seed=0, weights=None):
     return FitTarget(x, y + noise * y.std() * rng.standard_normal(count), NAMES[:columns], weights=weights)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("own", "rest"), [*PRODUCTS[:2], *(pytest.param(*p, marks=pytest.mark.slow) for p in PRODUCTS[2:])], ids=str
 )
@@ -64,6 +65,7 @@ def test_few_rows_are_enough_for_smooth_factors(count):
     assert min(each.error for each in separations(initial_problem(target))) <= 1e-4 * target.unit
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(("own", "rest"), PRODUCTS[:3], ids=str)
 def test_the_error_is_that_of_fresh_rows(own, rest):
     """Under noise the rows that were fitted would say less than what is left."""
@@ -76,6 +78,7 @@ def test_the_error_is_that_of_fresh_rows(own, rest):
     assert found.error == pytest.approx(np.sqrt(np.mean(left[judged] ** 2)), rel=1e-9)
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("own", "rest"), [*PRODUCTS[:2], *(pytest.param(*p, marks=pytest.mark.slow) for p in PRODUCTS[2:])], ids=str
 )
@@ -143,6 +146,7 @@ def test_functions_of_which_an_expression_is_a_sum():
     assert set(spanning_functions(given)) == {sympy.sin(2.0 * x), sympy.cos(2.0 * x), x, x**2, sympy.Integer(1)}
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("own", [B + 2.25, sympy.cos(2 * B), *slow(B**2 - 1)], ids=str)
 @pytest.mark.parametrize("rest", [sympy.tanh(3 * A * C) + C, *slow(C + A - sympy.exp(-9 * A**2))], ids=str)
 def test_factors_are_clear_where_polynomials_leave_much_of_the_rest(own, rest):
@@ -201,6 +205,7 @@ def test_discover_finds_sums_and_products_that_change_their_sign(truth):
     assert table.best.complexity <= 16
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize(
     ("own", "rest"),
     [

@@ -91,6 +91,7 @@ def test_powers_are_written_as_such(long, short, rate):
     )
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("ratio", [sympy.Float(0.624), 2, -sympy.Rational(1, 3)], ids=str)
 def test_squares_of_sums_and_roots_of_products_are_written_as_such(ratio):
     names, (a, b, c) = ("a", "b", "c"), (symbol(name) for name in "abc")

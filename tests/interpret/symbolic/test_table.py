@@ -67,6 +67,7 @@ def test_an_unknown_output_is_named():
         paper_table().of("z")
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("names", [["I", "pi"], ["E", "exp2"], ["lambda_", "x0"]], ids=str)
 def test_names_that_sympy_uses_itself(names):
     curves = {(0, 0, 0): lambda v: np.sin(2 * v), (0, 1, 0): lambda v: v**2}

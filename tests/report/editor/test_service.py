@@ -88,6 +88,7 @@ def test_suggestions_are_those_of_the_library(folder):
             service.answer("suggest", {"edge": wrong})
 
 
+@pytest.mark.quick(3)
 @pytest.mark.parametrize(
     ("shape", "by"), [*(("plain", by) for by in SCORES), ("products", "attribution"), ("deep", "ablation")]
 )

@@ -57,6 +57,7 @@ def some_edit(session, draw):
     return name, arguments[name]
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_script_of_random_edits_gives_the_same_model_bit_for_bit(folder, shape):
     files_of(folder, SHAPES[shape])

@@ -36,6 +36,7 @@ def test_a_figure_is_well_formed_and_needs_nothing_else(which):
     assert {a or b for a, b in wanted} <= held
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("which", [0, 1])
 def test_the_same_figure_gives_the_same_text(which):
     first, second = (svg(list(figures())[which], "net") for _ in range(2))

@@ -86,6 +86,7 @@ def test_the_digest_is_of_the_numbers_and_of_what_they_mean():
     assert digest(renamed) != first
 
 
+@pytest.mark.quick(4)
 @pytest.mark.parametrize("case", range(6))
 def test_certificates_of_any_network_are_confirmed(case):
     model = any_model(case)

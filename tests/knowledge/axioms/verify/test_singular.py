@@ -18,6 +18,7 @@ def false_proofs(formula: Formula, draw: np.random.Generator) -> list[str]:
     return [f"{formula.text}: {c.axiom}: {where}" for c, where in pairs if c.status == "proved" and where]
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("seed", range(12))
 def test_what_is_proved_of_a_formula_with_singular_points_holds_on_dense_samples(seed):
     draw = np.random.default_rng(seed)
