@@ -27,6 +27,7 @@ def best(table, names):
     return [table.of(f"d{name}/dt")[0] for name in names]
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("noise", [0.0, pytest.param(0.01, marks=slow)])
 @pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in QUICK else slow) for n in SYSTEMS])
 def test_the_law_comes_back(name, noise):

@@ -76,6 +76,7 @@ def test_idle_columns_of_three_noisy_classes_are_out():
     assert -np.log(found[at]).mean() < -1.03 * np.log(truth[at]).mean()
 
 
+@pytest.mark.slow
 def test_few_rows_of_many_columns_are_learned_from_those_that_act():
     random = np.random.default_rng(4)
     x, fresh = random.uniform(-1, 1, (70, 14)), random.uniform(-1, 1, (1000, 14))

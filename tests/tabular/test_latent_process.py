@@ -177,6 +177,7 @@ def test_what_held_out_rows_have_chosen_is_allowed_for_where_they_are_few(rows, 
     assert latent_process._is_behind(process, ensemble, inputs, weights) is behind
 
 
+@pytest.mark.slow
 def test_a_process_and_an_ensemble_stand_side_by_side(monkeypatch):
     """The logits are the mean of both, by shares that rows unseen by either ask for, and so no worse than the process alone."""
     rng, parts = np.random.default_rng(4), []

@@ -35,6 +35,7 @@ def drawn(kind: str, levels: int, count: int, seed: int) -> tuple[pd.DataFrame, 
     return pd.DataFrame({"c": names[0], "d": names[1], "x": x}), function, covariance
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(
     ("kind", "levels"),
@@ -51,6 +52,7 @@ def test_levels_have_effects_slopes_and_curves_of_their_own(kind: str, levels: i
     assert error < WORSE[kind] * least
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["slopes", *slow("both")])
 def test_classes_know_slopes_of_levels(kind: str) -> None:
     seen = 450

@@ -27,6 +27,7 @@ def test_smooth_estimates_of_noise_are_not_better_than_the_mean() -> None:
         assert not is_significant(gains[:, 0], weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("count", [12, *slow(20, 29)])
 def test_columns_of_a_few_clean_rows_may_act_together(count: int, seed: int) -> None:
@@ -67,6 +68,7 @@ def test_a_network_is_fitted_to_rows_that_say_more_than_the_estimate(
     assert bool(asked_for) is tried
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [KANRegressor, *slow(KANClassifier)])
 def test_the_network_that_learns_from_a_process_has_no_edges_from_inputs_that_do_nothing(estimator) -> None:
     random = np.random.default_rng(0)

@@ -103,6 +103,7 @@ def corners(count, seed):
     return x, np.exp(0.7 * x[:, 0] * x[:, 1]) + np.sin(2 * x[:, 2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_network_that_rows_have_taught_is_kept_near_a_process_where_there_are_none(seed, monkeypatch):
     x, y = corners(90, seed)

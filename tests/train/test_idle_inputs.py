@@ -54,6 +54,7 @@ def test_a_weak_input_that_all_rows_show_stays_though_a_sample_of_them_may_not_s
     assert fit_process(x, y, seed=seed).covariance.depends.tolist() == [True, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "seed"),
     [("product", 2), *(pytest.param(*each, marks=pytest.mark.slow) for each in product(IDLE_CASES, (3, 5, 8)))],

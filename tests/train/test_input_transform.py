@@ -73,6 +73,7 @@ def test_the_network_of_raw_inputs_is_the_same_function(degree: int, grid: int, 
     assert after.config.input_names == before.config.input_names
 
 
+@pytest.mark.slow
 def test_the_left_out_rows_choose() -> None:
     x = skewed(7, 50)
     on_logs = torch.log(x[:, 1:2]) + 0.1 * x[:, :1]

@@ -55,6 +55,7 @@ def few_rows(count=80, inputs=24, seed=0):
     return x, truth(x) + 0.02 * torch.randn(count, generator=generator, dtype=torch.float64), fresh, truth(fresh)
 
 
+@pytest.mark.slow
 def test_few_rows_of_many_inputs_are_fitted_by_the_inputs_that_they_show():
     x, y, fresh, truth = few_rows()
     result = fit(KAN([24, 12, 1]), x, y, progress=False)
@@ -90,6 +91,7 @@ def test_only_a_fit_by_default_is_one_of_a_part(how):
 SEARCHES = {"oversized": (40, [22, 41, 1]), "skewed": (60, [2, 5, 1]), "few and noisy": (60, [3, 7, 1])}
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("case", SEARCHES)
 @pytest.mark.parametrize("budget", [100.0, *slow(300.0)])
 def test_searches_before_the_first_step_leave_time_for_steps(case, budget, monkeypatch):

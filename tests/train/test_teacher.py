@@ -289,6 +289,7 @@ def test_curves_are_compared_with_what_a_network_has_learned_of_a_process():
         assert teaching._curves_or(learned, run, objective, plan, 0, curves, last=False).source == source
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_rows_too_few_to_judge_teach_by_their_process_and_curves_alone(seed, monkeypatch):
     random = np.random.default_rng(seed)

@@ -174,6 +174,7 @@ def test_outputs_that_must_go_together_are_offered_together():
     assert all("sum_to_one()" in row.notes[-1] for row in found)
 
 
+@pytest.mark.slow
 def test_a_frame_of_ones_own_without_axioms_is_composed_and_an_exact_law_comes_first():
     x, a, b, _ = rows()
     network = sw.fit(sw.KAN([1, 1], dtype=torch.float64), (a * b)[:, None], (a * b) ** 2, progress=False).model
