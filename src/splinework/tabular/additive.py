@@ -13,13 +13,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from splinework.tabular.design import DesignMatrix
 from splinework.tabular.multinomial import solve_classes
-from splinework.tabular.tasks import Multiclass, Task
+from splinework.tabular.tasks import Classification, Multiclass, Task
 from splinework.train.mixed_model import MixedModelEquations, PenalisedSolution
 
 MAX_ROUNDS = 30
@@ -30,6 +31,10 @@ MAX_PENALTY = 1e10
 """Upper bound of a penalty; the likelihood says the lower one."""
 STEPS_PER_ROUND = 20
 """Steps for several classes between two updates of the penalties, which need no more than roughly right coefficients."""
+MAX_FEW_ROWS, CLOSE_ENOUGH = 5000, 0.005
+"""Rows of a classification up to which the fixed point is followed to its end; of more it has converged when the effective degrees
+of freedom, and so the log likelihood, change by less than this many roots of the number of rows: a hundredth of what chance
+changes the latter by, as the log loss of a row varies by about a half. Curvatures are then those of the last round."""
 MAX_VARIANCE_ROWS = 20_000
 """Rows from which the variances of the curves are estimated where working weights vary, as in a classification, evenly thinned:
 each iteration needs all cross products anew then. The coefficients are fitted to all rows."""
@@ -54,6 +59,8 @@ class AdditiveFit:
         penalties: Ridge penalty of each coefficient, `(P, q)`.
         degrees_of_freedom: Effective degrees of freedom of each output, `(q,)`.
         task: The likelihood.
+        curvature: Of a classification of many rows the second derivatives of the loss by coefficients and bias of each output,
+            for rows of a total weight of 1, `(q, P + 1, P + 1)`; they precondition further fits. None for others.
     """
 
     coefficients: Tensor
@@ -61,6 +68,7 @@ class AdditiveFit:
     penalties: Tensor
     degrees_of_freedom: Tensor
     task: Task
+    curvature: Tensor | None = None
 
     @classmethod
     def constant(cls, width: int, bias: Tensor, task: Task) -> AdditiveFit:
@@ -88,6 +96,7 @@ def fit_additive(
     *,
     start: Tensor | None = None,
     products: tuple[Tensor, Tensor] | None = None,
+    rows: int = 0,
 ) -> AdditiveFit:
     """Estimates variances and coefficients together.
 
@@ -99,25 +108,29 @@ def fit_additive(
             own penalties.
         start: Penalties `(P, q)` to start from.
         products: For a task with fixed weights: what `design.about_mean(weights)` gives, where it is known already.
+        rows: The number of rows of which these are a sample.
     """
-    outputs, width = y.shape[1], design.width
+    outputs, width, rows = y.shape[1], design.width, max(rows, len(y))
     if not task.has_fixed_weights and len(y) > MAX_VARIANCE_ROWS:
         some = slice(None, None, math.ceil(len(y) / MAX_VARIANCE_ROWS))
         own = replace(design, values=design.values[some])
-        found = fit_additive(own, y[some], weights[some] / weights[some].mean(), task, start=start)
+        found = fit_additive(own, y[some], weights[some] / weights[some].mean(), task, start=start, rows=rows)
         return refit_additive(found, design, y, weights)
+    many = isinstance(task, Classification) and rows > MAX_FEW_ROWS
     work = _AdditiveSolver(design, y, weights, task, products)
     zeros, free = y.new_zeros(width, outputs), y.new_full((outputs,), float(width))
     penalties = torch.ones_like(zeros) if start is None else start.clone()
     state = AdditiveFit(zeros, task.constant(y, weights), penalties, free, task)
+    if many:
+        state = replace(state, curvature=work.curvature_of_constant(state.bias))
     before = float("inf")
     for _ in range(MAX_ROUNDS):
         state = work.round(state)
         total = float(state.degrees_of_freedom.sum())
-        if abs(total - before) <= FREEDOM_TOLERANCE * (1.0 + total):
+        if abs(total - before) <= max(FREEDOM_TOLERANCE * (1.0 + total), CLOSE_ENOUGH * math.sqrt(rows) if many else 0.0):
             break
         before = total
-    if isinstance(task, Multiclass):
+    if many or isinstance(task, Multiclass):
         return refit_additive(state, design, y, weights)
     if task.is_regression and not task.is_quadratic:  # the penalties may have settled before the coefficients
         work.settle(state)
@@ -136,11 +149,11 @@ def refit_additive(
     `products` are those of `fit_additive`.
     """
     task = found.task
-    if isinstance(task, Multiclass):
-        many = len(y) > MAX_VARIANCE_ROWS
+    if found.curvature is not None or isinstance(task, Multiclass):
+        many = found.curvature is not None
         start = (found.coefficients, found.bias) if many else None
-        gram = design.about_mean(weights)[1] if many else None
-        coefficients, bias = solve_classes(design, y, weights, found.penalties, task, start=start, gram=gram)
+        curvature = found.curvature * weights.sum() if found.curvature is not None else None
+        coefficients, bias = solve_classes(design, y, weights, found.penalties, task, start=start, curvature=curvature)
         return replace(found, coefficients=coefficients, bias=bias)
     state = replace(
         found,
@@ -214,20 +227,31 @@ class _AdditiveSolver:
 
     def round(self, state: AdditiveFit) -> AdditiveFit:
         """One solution and one Fellner–Schall update of all penalties."""
-        together = isinstance(self.task, Multiclass)
-        if isinstance(self.task, Multiclass):
+        many = state.curvature is not None
+        together = many or isinstance(self.task, Multiclass)
+        if together:
             start = state.coefficients, state.bias
-            coefficients, bias = solve_classes(
-                self.design, self.y, self.weights, state.penalties, self.task, start=start, steps=STEPS_PER_ROUND
-            )
+            curvature = state.curvature * self.weights.sum() if state.curvature is not None else None
+            how: dict[str, Any] = {"start": start, "steps": STEPS_PER_ROUND, "curvature": curvature}
+            coefficients, bias = solve_classes(self.design, self.y, self.weights, state.penalties, self.task, **how)
             state = replace(state, coefficients=coefficients, bias=bias)
+        curvatures = list[Tensor]()
         for j in range(self.y.shape[1]):
             found = self.information(state, j) if together else self.solve(state, j)
+            if many:
+                curvatures.append(_curvature(found.equations.centre, found.equations.gram, found.equations.total))
             state.degrees_of_freedom[j] = found.freedom
             noise = None if self.task.has_dispersion else 1.0
             bounds, at = (self.task.min_penalty, MAX_PENALTY), state.coefficients[:, j]
             state.penalties[:, j] = found.updated_penalties(self.design.blocks, *bounds, noise=noise, at=at)
-        return state
+        return replace(state, curvature=torch.stack(curvatures) / self.weights.sum()) if many else state
+
+    def curvature_of_constant(self, bias: Tensor) -> Tensor:
+        """The `curvature` of a fit without curves."""
+        one, total = torch.ones_like(self.weights[:1]), self.weights.sum()
+        whole = _curvature(*self._own_products, total) / total
+        sizes = [self.task.working(bias[None], self.y[:1], one, j, MIN_WORKING_WEIGHT)[1] for j in range(len(bias))]
+        return torch.stack(sizes)[:, :, None] * whole
 
     def information(self, state: AdditiveFit, j: int) -> PenalisedSolution:
         """The solution of output j's normal equations at its penalties."""
@@ -285,7 +309,7 @@ class _AdditiveSolver:
         moments, spreads = self.design.moments(weights[:, None] * off), weights @ off**2
         count = int((self.weights > 0).sum())
         return [
-            MixedModelEquations(count, *products, level, moment, spread)
+            MixedModelEquations(count, *products, level, moment, spread, float(weights.sum()))
             for level, moment, spread in zip(levels, moments.T, spreads, strict=True)
         ]
 
@@ -306,3 +330,10 @@ class _AdditiveSolver:
         while share > MIN_STEP_LENGTH and not cost(share) <= before:
             share /= 2
         state.coefficients[:, j], state.bias[j] = old + share * (found - old), low + share * (level - low)
+
+
+def _curvature(centre: Tensor, gram: Tensor, total: Tensor | float) -> Tensor:
+    """Cross products of the columns and a constant `(P + 1, P + 1)`, by their means, those about them, and the total weight."""
+    sums = total * centre
+    left = torch.cat([gram + torch.outer(sums, centre), sums[None]])
+    return torch.cat([left, torch.cat([sums, sums.new_tensor([float(total)])])[:, None]], 1)

@@ -33,6 +33,7 @@ class MixedModelEquations:
         level: Mean of the target.
         moments: Cross products of the columns with the target, `(P,)`.
         spread: Sum of squares of the target.
+        total: Total weight of the rows, where it is asked for.
     """
 
     count: int
@@ -41,6 +42,7 @@ class MixedModelEquations:
     level: Tensor
     moments: Tensor
     spread: Tensor
+    total: float = 0.0
 
     def residual(self, coefficients: Tensor) -> Tensor:
         """Weighted residual sum of squares of these coefficients."""
