@@ -32,9 +32,12 @@ MAX_PENALTY = 1e10
 STEPS_PER_ROUND = 20
 """Steps for several classes between two updates of the penalties, which need no more than roughly right coefficients."""
 MAX_FEW_ROWS, CLOSE_ENOUGH = 5000, 0.005
-"""Rows of a classification up to which the fixed point is followed to its end; of more it has converged when the effective degrees
-of freedom, and so the log likelihood, change by less than this many roots of the number of rows: a hundredth of what chance
-changes the latter by, as the log loss of a row varies by about a half. Curvatures are then those of the last round."""
+"""Rows of a classification up to which the fixed point is followed to its end; of more it has converged when the degrees of
+freedom of all curves, and so the log likelihood, change by less than this many roots of the number of rows: a hundredth of what
+chance changes the latter by, as the log loss of a row varies by about a half."""
+FRESH_CHANGE, MAX_CARRIED = 0.1, 25.0
+"""Of many rows, the share by which the degrees of freedom have to change for another curvature, which is what takes longest;
+and the largest penalty per row with which they go on from another fit: a hundredth of a degree of freedom, soon raised."""
 MAX_VARIANCE_ROWS = 20_000
 """Rows from which the variances of the curves are estimated where working weights vary, as in a classification, evenly thinned:
 each iteration needs all cross products anew then. The coefficients are fitted to all rows."""
@@ -111,25 +114,33 @@ def fit_additive(
         rows: The number of rows of which these are a sample.
     """
     outputs, width, rows = y.shape[1], design.width, max(rows, len(y))
-    if not task.has_fixed_weights and len(y) > MAX_VARIANCE_ROWS:
-        some = slice(None, None, math.ceil(len(y) / MAX_VARIANCE_ROWS))
-        own = replace(design, values=design.values[some])
-        found = fit_additive(own, y[some], weights[some] / weights[some].mean(), task, start=start, rows=rows)
-        return refit_additive(found, design, y, weights)
     many = isinstance(task, Classification) and rows > MAX_FEW_ROWS
+
+    def of_some(most: int) -> AdditiveFit:
+        some = slice(None, None, math.ceil(len(y) / most))
+        own = replace(design, values=design.values[some])
+        return fit_additive(own, y[some], weights[some] / weights[some].mean(), task, start=start, rows=rows)
+
+    if many and start is None and len(y) > MAX_FEW_ROWS:
+        start = of_some(MAX_FEW_ROWS).penalties
+    if not task.has_fixed_weights and len(y) > MAX_VARIANCE_ROWS:
+        return refit_additive(of_some(MAX_VARIANCE_ROWS), design, y, weights)
     work = _AdditiveSolver(design, y, weights, task, products)
     zeros, free = y.new_zeros(width, outputs), y.new_full((outputs,), float(width))
-    penalties = torch.ones_like(zeros) if start is None else start.clone()
+    penalties = (
+        torch.ones_like(zeros) if start is None else start.clamp_max(MAX_CARRIED * len(y) if many else MAX_PENALTY)
+    )
     state = AdditiveFit(zeros, task.constant(y, weights), penalties, free, task)
     if many:
         state = replace(state, curvature=work.curvature_of_constant(state.bias))
-    before = float("inf")
+    fresh, before, known = True, math.inf, y.new_full((1, 1), math.inf)
     for _ in range(MAX_ROUNDS):
-        state = work.round(state)
+        state, freedoms = work.round(state, fresh=fresh)
         total = float(state.degrees_of_freedom.sum())
-        if abs(total - before) <= max(FREEDOM_TOLERANCE * (1.0 + total), CLOSE_ENOUGH * math.sqrt(rows) if many else 0.0):
+        change = float((freedoms - known).abs().sum()) if many else abs(total - before)
+        if change <= (CLOSE_ENOUGH * math.sqrt(len(y)) if many else FREEDOM_TOLERANCE * (1.0 + total)):
             break
-        before = total
+        fresh, before, known = change > FRESH_CHANGE * (1.0 + total), total, freedoms
     if many or isinstance(task, Multiclass):
         return refit_additive(state, design, y, weights)
     if task.is_regression and not task.is_quadratic:  # the penalties may have settled before the coefficients
@@ -150,17 +161,13 @@ def refit_additive(
     """
     task = found.task
     if found.curvature is not None or isinstance(task, Multiclass):
-        many = found.curvature is not None
-        start = (found.coefficients, found.bias) if many else None
-        curvature = found.curvature * weights.sum() if found.curvature is not None else None
-        coefficients, bias = solve_classes(design, y, weights, found.penalties, task, start=start, curvature=curvature)
+        how = dict[str, Any]()
+        if found.curvature is not None:
+            how = {"start": (found.coefficients, found.bias), "curvature": found.curvature * weights.sum()}
+        coefficients, bias = solve_classes(design, y, weights, found.penalties, task, **how)
         return replace(found, coefficients=coefficients, bias=bias)
-    state = replace(
-        found,
-        coefficients=found.coefficients.clone(),
-        bias=found.bias.clone(),
-        degrees_of_freedom=found.degrees_of_freedom.clone(),
-    )
+    state = replace(found, coefficients=found.coefficients.clone(), bias=found.bias.clone())
+    state = replace(state, degrees_of_freedom=found.degrees_of_freedom.clone())
     _AdditiveSolver(design, y, weights, task, products).settle(state)
     return state
 
@@ -225,37 +232,48 @@ class _AdditiveSolver:
     task: Task
     products: tuple[Tensor, Tensor] | None = None
 
-    def round(self, state: AdditiveFit) -> AdditiveFit:
-        """One solution and one Fellner–Schall update of all penalties."""
-        many = state.curvature is not None
+    def round(self, state: AdditiveFit, *, fresh: bool = True) -> tuple[AdditiveFit, Tensor]:
+        """One solution and one update of all penalties, by a `fresh` curvature or the last; freedoms `(q, blocks)` before it."""
+        many, how = state.curvature is not None, dict[str, Any]()
         together = many or isinstance(self.task, Multiclass)
         if together:
-            start = state.coefficients, state.bias
-            curvature = state.curvature * self.weights.sum() if state.curvature is not None else None
-            how: dict[str, Any] = {"start": start, "steps": STEPS_PER_ROUND, "curvature": curvature}
+            how = {"start": (state.coefficients, state.bias), "steps": STEPS_PER_ROUND}
+            how["curvature"] = None if state.curvature is None else state.curvature * self.weights.sum()
             coefficients, bias = solve_classes(self.design, self.y, self.weights, state.penalties, self.task, **how)
             state = replace(state, coefficients=coefficients, bias=bias)
-        curvatures = list[Tensor]()
+        if many and fresh:
+            state = replace(state, curvature=self._curvature(state))
+        blocks, freedoms = self.design.blocks, self.y.new_zeros(self.y.shape[1], int(self.design.blocks.max()) + 1)
         for j in range(self.y.shape[1]):
             found = self.information(state, j) if together else self.solve(state, j)
-            if many:
-                curvatures.append(_curvature(found.equations.centre, found.equations.gram, found.equations.total))
             state.degrees_of_freedom[j] = found.freedom
+            freedoms[j].index_add_(0, blocks, found.freedoms)
             noise = None if self.task.has_dispersion else 1.0
-            bounds, at = (self.task.min_penalty, MAX_PENALTY), state.coefficients[:, j]
-            state.penalties[:, j] = found.updated_penalties(self.design.blocks, *bounds, noise=noise, at=at)
-        return replace(state, curvature=torch.stack(curvatures) / self.weights.sum()) if many else state
+            how = {"noise": noise, "at": state.coefficients[:, j]}
+            state.penalties[:, j] = found.updated_penalties(blocks, self.task.min_penalty, MAX_PENALTY, **how)
+        return state, freedoms
 
     def curvature_of_constant(self, bias: Tensor) -> Tensor:
         """The `curvature` of a fit without curves."""
-        one, total = torch.ones_like(self.weights[:1]), self.weights.sum()
-        whole = _curvature(*self._own_products, total) / total
+        one = torch.ones_like(self.weights[:1])
         sizes = [self.task.working(bias[None], self.y[:1], one, j, MIN_WORKING_WEIGHT)[1] for j in range(len(bias))]
-        return torch.stack(sizes)[:, :, None] * whole
+        return torch.stack(sizes)[:, :, None] * self.design.with_constant(self.weights / self.weights.sum())
+
+    def _curvature(self, state: AdditiveFit) -> Tensor:
+        """The `curvature` of a fit."""
+        outputs, share = state.values(self.design), self.weights / self.weights.sum()
+        each = (self.task.working(outputs, self.y, share, j, MIN_WORKING_WEIGHT)[1] for j in range(self.y.shape[1]))
+        return torch.stack([self.design.with_constant(working) for working in each])
 
     def information(self, state: AdditiveFit, j: int) -> PenalisedSolution:
-        """The solution of output j's normal equations at its penalties."""
-        return PenalisedSolution.of(self.normal(state, j), state.penalties[:, j].clone())
+        """The solution of output j's normal equations at its penalties; of many rows only its variances."""
+        if state.curvature is None:
+            return PenalisedSolution.of(self.normal(state, j), state.penalties[:, j].clone())
+        whole = state.curvature[j] * self.weights.sum()
+        sums, total = whole[-1, :-1], whole[-1, -1]
+        gram = whole[:-1, :-1] - torch.outer(sums / total, sums)
+        known = MixedModelEquations(len(self.y), sums / total, gram, total, torch.zeros_like(sums), total)
+        return PenalisedSolution.of(known, state.penalties[:, j].clone())
 
     def solve(self, state: AdditiveFit, j: int) -> PenalisedSolution:
         """Moves output j's coefficients to the solution at its penalties."""
@@ -309,7 +327,7 @@ class _AdditiveSolver:
         moments, spreads = self.design.moments(weights[:, None] * off), weights @ off**2
         count = int((self.weights > 0).sum())
         return [
-            MixedModelEquations(count, *products, level, moment, spread, float(weights.sum()))
+            MixedModelEquations(count, *products, level, moment, spread)
             for level, moment, spread in zip(levels, moments.T, spreads, strict=True)
         ]
 
@@ -330,10 +348,3 @@ class _AdditiveSolver:
         while share > MIN_STEP_LENGTH and not cost(share) <= before:
             share /= 2
         state.coefficients[:, j], state.bias[j] = old + share * (found - old), low + share * (level - low)
-
-
-def _curvature(centre: Tensor, gram: Tensor, total: Tensor | float) -> Tensor:
-    """Cross products of the columns and a constant `(P + 1, P + 1)`, by their means, those about them, and the total weight."""
-    sums = total * centre
-    left = torch.cat([gram + torch.outer(sums, centre), sums[None]])
-    return torch.cat([left, torch.cat([sums, sums.new_tensor([float(total)])])[:, None]], 1)

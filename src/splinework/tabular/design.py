@@ -138,6 +138,12 @@ class DesignMatrix:
         centre = self.moments(weights) / weights.sum()
         return centre, self._cross_products(weights, centre)[1]
 
+    def with_constant(self, weights: Tensor) -> Tensor:
+        """Weighted cross products of the columns and a constant, `(P + 1, P + 1)`."""
+        sums, found = self._cross_products(weights, weights.new_zeros(self.width))
+        border = torch.cat([sums, weights.sum()[None]])
+        return torch.cat([torch.cat([found, sums[None]]), border[:, None]], 1)
+
     def deviations(self, solution: PenalisedSolution) -> Tensor:
         """`zᵀ A⁻¹ z` with the penalised matrix A of a solution, for every row z about the means: `(n,)`."""
         centre = solution.equations.centre

@@ -33,7 +33,6 @@ class MixedModelEquations:
         level: Mean of the target.
         moments: Cross products of the columns with the target, `(P,)`.
         spread: Sum of squares of the target.
-        total: Total weight of the rows, where it is asked for.
     """
 
     count: int
@@ -42,7 +41,6 @@ class MixedModelEquations:
     level: Tensor
     moments: Tensor
     spread: Tensor
-    total: float = 0.0
 
     def residual(self, coefficients: Tensor) -> Tensor:
         """Weighted residual sum of squares of these coefficients."""
@@ -86,7 +84,12 @@ class PenalisedSolution:
     @cached_property
     def freedom(self) -> Tensor:
         """Effective parameters, the mean not among them."""
-        return (1 - self.penalties * self.variances).sum()
+        return self.freedoms.sum()
+
+    @property
+    def freedoms(self) -> Tensor:
+        """The share of each column in them, `(P,)`."""
+        return 1 - self.penalties * self.variances
 
     @property
     def root(self) -> Tensor:
