@@ -62,8 +62,8 @@ class AdditiveFit:
         penalties: Ridge penalty of each coefficient, `(P, q)`.
         degrees_of_freedom: Effective degrees of freedom of each output, `(q,)`.
         task: The likelihood.
-        curvature: Of a classification of many rows the second derivatives of the loss by coefficients and bias of each output,
-            for rows of a total weight of 1, `(q, P + 1, P + 1)`; they precondition further fits. None for others.
+        curvature: Second derivatives of the loss of many rows by coefficients and bias of each output, for a total weight of 1,
+            `(q, P + 1, P + 1)`; further fits are preconditioned by them. None where rows are few or the task is a regression.
     """
 
     coefficients: Tensor
