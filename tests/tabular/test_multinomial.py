@@ -39,8 +39,11 @@ def test_the_curvature_of_all_classes_is_that_of_the_loss():
 @pytest.mark.parametrize("given", [False, True])
 def test_several_classes_end_where_the_slope_vanishes_whatever_preconditions_the_steps(given):
     design, y, weights, penalties = three_classes()
-    gram = design.about_mean(weights)[1] if given else None
-    coefficients, bias = multinomial.solve_classes(design, y, weights, penalties, Multiclass(), gram=gram)
+    curvature = None
+    if given:
+        rows = torch.cat([design.values, torch.ones_like(design.values[:, :1])], 1)
+        curvature = (0.25 * rows.T @ (weights[:, None] * rows)).expand(3, -1, -1)
+    coefficients, bias = multinomial.solve_classes(design, y, weights, penalties, Multiclass(), curvature=curvature)
     slope = weights[:, None] * Multiclass().slope(design.times(coefficients) + bias, y)
     gradient = design.moments(slope) + penalties * coefficients
     assert float(gradient.abs().max()) < 1e-3 * float(weights.sum())

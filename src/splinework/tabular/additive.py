@@ -13,13 +13,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from splinework.tabular.design import DesignMatrix
 from splinework.tabular.multinomial import solve_classes
-from splinework.tabular.tasks import Multiclass, Task
+from splinework.tabular.tasks import Classification, Multiclass, Task
 from splinework.train.mixed_model import MixedModelEquations, PenalisedSolution
 
 MAX_ROUNDS = 30
@@ -30,6 +31,13 @@ MAX_PENALTY = 1e10
 """Upper bound of a penalty; the likelihood says the lower one."""
 STEPS_PER_ROUND = 20
 """Steps for several classes between two updates of the penalties, which need no more than roughly right coefficients."""
+MAX_FEW_ROWS, CLOSE_ENOUGH = 5000, 0.005
+"""Rows of a classification up to which the fixed point is followed to its end; of more it has converged when the degrees of
+freedom of all curves, and so the log likelihood, change by less than this many roots of the number of rows: a hundredth of what
+chance changes the latter by, as the log loss of a row varies by about a half."""
+FRESH_CHANGE, MAX_CARRIED = 0.1, 25.0
+"""Of many rows, the share by which the degrees of freedom have to change for another curvature, which is what takes longest;
+and the largest penalty per row with which they go on from another fit: a hundredth of a degree of freedom, soon raised."""
 MAX_VARIANCE_ROWS = 20_000
 """Rows from which the variances of the curves are estimated where working weights vary, as in a classification, evenly thinned:
 each iteration needs all cross products anew then. The coefficients are fitted to all rows."""
@@ -54,6 +62,8 @@ class AdditiveFit:
         penalties: Ridge penalty of each coefficient, `(P, q)`.
         degrees_of_freedom: Effective degrees of freedom of each output, `(q,)`.
         task: The likelihood.
+        curvature: Second derivatives of the loss of many rows by coefficients and bias of each output, for a total weight of 1,
+            `(q, P + 1, P + 1)`; further fits are preconditioned by them. None where rows are few or the task is a regression.
     """
 
     coefficients: Tensor
@@ -61,6 +71,7 @@ class AdditiveFit:
     penalties: Tensor
     degrees_of_freedom: Tensor
     task: Task
+    curvature: Tensor | None = None
 
     @classmethod
     def constant(cls, width: int, bias: Tensor, task: Task) -> AdditiveFit:
@@ -88,6 +99,7 @@ def fit_additive(
     *,
     start: Tensor | None = None,
     products: tuple[Tensor, Tensor] | None = None,
+    rows: int = 0,
 ) -> AdditiveFit:
     """Estimates variances and coefficients together.
 
@@ -99,25 +111,37 @@ def fit_additive(
             own penalties.
         start: Penalties `(P, q)` to start from.
         products: For a task with fixed weights: what `design.about_mean(weights)` gives, where it is known already.
+        rows: The number of rows of which these are a sample.
     """
-    outputs, width = y.shape[1], design.width
-    if not task.has_fixed_weights and len(y) > MAX_VARIANCE_ROWS:
-        some = slice(None, None, math.ceil(len(y) / MAX_VARIANCE_ROWS))
+    outputs, width, rows = y.shape[1], design.width, max(rows, len(y))
+    many = isinstance(task, Classification) and rows > MAX_FEW_ROWS
+
+    def of_some(most: int) -> AdditiveFit:
+        some = slice(None, None, math.ceil(len(y) / most))
         own = replace(design, values=design.values[some])
-        found = fit_additive(own, y[some], weights[some] / weights[some].mean(), task, start=start)
-        return refit_additive(found, design, y, weights)
+        return fit_additive(own, y[some], weights[some] / weights[some].mean(), task, start=start, rows=rows)
+
+    if many and start is None and len(y) > MAX_FEW_ROWS:
+        start = of_some(MAX_FEW_ROWS).penalties
+    if not task.has_fixed_weights and len(y) > MAX_VARIANCE_ROWS:
+        return refit_additive(of_some(MAX_VARIANCE_ROWS), design, y, weights)
     work = _AdditiveSolver(design, y, weights, task, products)
     zeros, free = y.new_zeros(width, outputs), y.new_full((outputs,), float(width))
-    penalties = torch.ones_like(zeros) if start is None else start.clone()
+    penalties = (
+        torch.ones_like(zeros) if start is None else start.clamp_max(MAX_CARRIED * len(y) if many else MAX_PENALTY)
+    )
     state = AdditiveFit(zeros, task.constant(y, weights), penalties, free, task)
-    before = float("inf")
+    if many:
+        state = replace(state, curvature=work.curvature_of_constant(state.bias))
+    fresh, before, known = True, math.inf, y.new_full((1, 1), math.inf)
     for _ in range(MAX_ROUNDS):
-        state = work.round(state)
+        state, freedoms = work.round(state, fresh=fresh)
         total = float(state.degrees_of_freedom.sum())
-        if abs(total - before) <= FREEDOM_TOLERANCE * (1.0 + total):
+        change = float((freedoms - known).abs().sum()) if many else abs(total - before)
+        if change <= (CLOSE_ENOUGH * math.sqrt(len(y)) if many else FREEDOM_TOLERANCE * (1.0 + total)):
             break
-        before = total
-    if isinstance(task, Multiclass):
+        fresh, before, known = change > FRESH_CHANGE * (1.0 + total), total, freedoms
+    if many or isinstance(task, Multiclass):
         return refit_additive(state, design, y, weights)
     if task.is_regression and not task.is_quadratic:  # the penalties may have settled before the coefficients
         work.settle(state)
@@ -136,18 +160,14 @@ def refit_additive(
     `products` are those of `fit_additive`.
     """
     task = found.task
-    if isinstance(task, Multiclass):
-        many = len(y) > MAX_VARIANCE_ROWS
-        start = (found.coefficients, found.bias) if many else None
-        gram = design.about_mean(weights)[1] if many else None
-        coefficients, bias = solve_classes(design, y, weights, found.penalties, task, start=start, gram=gram)
+    if found.curvature is not None or isinstance(task, Multiclass):
+        how = dict[str, Any]()
+        if found.curvature is not None:
+            how = {"start": (found.coefficients, found.bias), "curvature": found.curvature * weights.sum()}
+        coefficients, bias = solve_classes(design, y, weights, found.penalties, task, **how)
         return replace(found, coefficients=coefficients, bias=bias)
-    state = replace(
-        found,
-        coefficients=found.coefficients.clone(),
-        bias=found.bias.clone(),
-        degrees_of_freedom=found.degrees_of_freedom.clone(),
-    )
+    state = replace(found, coefficients=found.coefficients.clone(), bias=found.bias.clone())
+    state = replace(state, degrees_of_freedom=found.degrees_of_freedom.clone())
     _AdditiveSolver(design, y, weights, task, products).settle(state)
     return state
 
@@ -212,26 +232,48 @@ class _AdditiveSolver:
     task: Task
     products: tuple[Tensor, Tensor] | None = None
 
-    def round(self, state: AdditiveFit) -> AdditiveFit:
-        """One solution and one Fellner–Schall update of all penalties."""
-        together = isinstance(self.task, Multiclass)
-        if isinstance(self.task, Multiclass):
-            start = state.coefficients, state.bias
-            coefficients, bias = solve_classes(
-                self.design, self.y, self.weights, state.penalties, self.task, start=start, steps=STEPS_PER_ROUND
-            )
+    def round(self, state: AdditiveFit, *, fresh: bool = True) -> tuple[AdditiveFit, Tensor]:
+        """One solution and one update of all penalties, by a `fresh` curvature or the last; freedoms `(q, blocks)` before it."""
+        many, how = state.curvature is not None, dict[str, Any]()
+        together = many or isinstance(self.task, Multiclass)
+        if together:
+            how = {"start": (state.coefficients, state.bias), "steps": STEPS_PER_ROUND}
+            how["curvature"] = None if state.curvature is None else state.curvature * self.weights.sum()
+            coefficients, bias = solve_classes(self.design, self.y, self.weights, state.penalties, self.task, **how)
             state = replace(state, coefficients=coefficients, bias=bias)
+        if many and fresh:
+            state = replace(state, curvature=self._curvature(state))
+        blocks, freedoms = self.design.blocks, self.y.new_zeros(self.y.shape[1], int(self.design.blocks.max()) + 1)
         for j in range(self.y.shape[1]):
             found = self.information(state, j) if together else self.solve(state, j)
             state.degrees_of_freedom[j] = found.freedom
+            freedoms[j].index_add_(0, blocks, found.freedoms)
             noise = None if self.task.has_dispersion else 1.0
-            bounds, at = (self.task.min_penalty, MAX_PENALTY), state.coefficients[:, j]
-            state.penalties[:, j] = found.updated_penalties(self.design.blocks, *bounds, noise=noise, at=at)
-        return state
+            how = {"noise": noise, "at": state.coefficients[:, j]}
+            state.penalties[:, j] = found.updated_penalties(blocks, self.task.min_penalty, MAX_PENALTY, **how)
+        return state, freedoms
+
+    def curvature_of_constant(self, bias: Tensor) -> Tensor:
+        """The `curvature` of a fit without curves."""
+        one = torch.ones_like(self.weights[:1])
+        sizes = [self.task.working(bias[None], self.y[:1], one, j, MIN_WORKING_WEIGHT)[1] for j in range(len(bias))]
+        return torch.stack(sizes)[:, :, None] * self.design.with_constant(self.weights / self.weights.sum())
+
+    def _curvature(self, state: AdditiveFit) -> Tensor:
+        """The `curvature` of a fit."""
+        outputs, share = state.values(self.design), self.weights / self.weights.sum()
+        each = (self.task.working(outputs, self.y, share, j, MIN_WORKING_WEIGHT)[1] for j in range(self.y.shape[1]))
+        return torch.stack([self.design.with_constant(working) for working in each])
 
     def information(self, state: AdditiveFit, j: int) -> PenalisedSolution:
-        """The solution of output j's normal equations at its penalties."""
-        return PenalisedSolution.of(self.normal(state, j), state.penalties[:, j].clone())
+        """The solution of output j's normal equations at its penalties; of many rows only its variances."""
+        if state.curvature is None:
+            return PenalisedSolution.of(self.normal(state, j), state.penalties[:, j].clone())
+        whole = state.curvature[j] * self.weights.sum()
+        sums, total = whole[-1, :-1], whole[-1, -1]
+        gram = whole[:-1, :-1] - torch.outer(sums / total, sums)
+        known = MixedModelEquations(len(self.y), sums / total, gram, total, torch.zeros_like(sums), total)
+        return PenalisedSolution.of(known, state.penalties[:, j].clone())
 
     def solve(self, state: AdditiveFit, j: int) -> PenalisedSolution:
         """Moves output j's coefficients to the solution at its penalties."""

@@ -31,6 +31,7 @@ class FittedCurves:
         products: Means and cross products of the columns, where working weights are the rows' own.
         whole: The fit to all rows, and the likelihood with its widths and rates.
         signs: 1, -1 or 0 for each input along which its curve rises or falls, `(p,)`; None without directions.
+        rows: The number of rows of which these are a sample; 0 where they are all.
     """
 
     design: DesignMatrix
@@ -40,6 +41,7 @@ class FittedCurves:
     products: tuple[Tensor, Tensor] | None
     whole: AdditiveFit
     signs: Tensor | None = None
+    rows: int = 0
 
     @property
     def task(self) -> Task:
@@ -52,7 +54,7 @@ class FittedCurves:
 
     def with_task(self, task: Task, start: Tensor | None = None) -> FittedCurves:
         """The curves fitted to all rows with another likelihood; `start` are penalties `(P, q)` to start from."""
-        found = _fitted(self.design, self.y, self.weights, task, self.screening, self.products, start)
+        found = _fitted(self.design, self.y, self.weights, task, self.screening, self.products, start, self.rows)
         return replace(self, whole=self._directed(found, self.weights))
 
     def _directed(self, found: AdditiveFit, weights: Tensor) -> AdditiveFit:
@@ -103,7 +105,7 @@ class FittedCurves:
         weights = self.weights[some] / self.weights[some].mean()
         own = replace(self.design, values=self.design.values[some])
         products = own.about_mean(weights) if self.products is not None else None
-        return replace(self, design=own, y=self.y[some], weights=weights, products=products), some
+        return replace(self, design=own, y=self.y[some], weights=weights, products=products, rows=len(self.y)), some
 
 
 def fit_curves(
@@ -151,7 +153,8 @@ def _fitted(
     screening: Screening | None,
     products: tuple[Tensor, Tensor] | None,
     start: Tensor | None = None,
+    rows: int = 0,
 ) -> AdditiveFit:
     if screening is not None:
         return screening.fit(design, y, weights, task)
-    return fit_additive(design, y, weights, task, start=start, products=products)
+    return fit_additive(design, y, weights, task, start=start, products=products, rows=rows)

@@ -10,7 +10,7 @@ columns the inputs of each, groups those that are levels of one category, and co
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -113,6 +113,19 @@ class DesignMatrix:
             found += part.to(rows.dtype).T @ rows[at]
         return found
 
+    def pulled(
+        self, coefficients: Tensor, bias: Tensor, slope: Callable[[slice, Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The outputs `(n, q)`, and by their `slope` at some rows the `moments` `(P, q)` and its sums `(q,)`: in one pass."""
+        outputs, slopes = list[Tensor](), list[Tensor]()
+        moments = torch.zeros_like(coefficients)
+        for at, part in self._parts():
+            own = part.to(coefficients.dtype)
+            outputs.append(own @ coefficients + bias)
+            slopes.append(slope(at, outputs[-1]))
+            moments += own.T @ slopes[-1]
+        return torch.cat(outputs), moments, torch.cat(slopes).sum(0)
+
     def squares(self, weights: Tensor) -> Tensor:
         """Weighted sums of squares of the columns, `(P,)`."""
         found: Tensor = weights.new_zeros(self.width)
@@ -124,6 +137,12 @@ class DesignMatrix:
         """Weighted means of the columns `(P,)` and their cross products about them `(P, P)`."""
         centre = self.moments(weights) / weights.sum()
         return centre, self._cross_products(weights, centre)[1]
+
+    def with_constant(self, weights: Tensor) -> Tensor:
+        """Weighted cross products of the columns and a constant, `(P + 1, P + 1)`."""
+        sums, found = self._cross_products(weights, weights.new_zeros(self.width))
+        border = torch.cat([sums, weights.sum()[None]])
+        return torch.cat([torch.cat([found, sums[None]]), border[:, None]], 1)
 
     def deviations(self, solution: PenalisedSolution) -> Tensor:
         """`zᵀ A⁻¹ z` with the penalised matrix A of a solution, for every row z about the means: `(n,)`."""

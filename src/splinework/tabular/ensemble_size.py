@@ -15,6 +15,9 @@ DIRECTED_WEIGHT_DECAYS = (0.1, 0.5)
 """Weight decay of the groups along monotone directions, where hidden nodes carry half of the columns' own effects besides, and
 need to be freer: two folds of 1600 diamonds, none of them reported, had an RMSE of 0.121 with the usual ones, now 0.115."""
 HIDDEN_NODES = 8
+MAX_CLASS_STEPS = 2100
+"""Most steps of a classification of many rows: labels say less of a function than numbers, so that nothing is gained beyond
+(100,000 rows of three classes: log loss 0.3672 with 5000 steps, 0.3673 with 2000, 0.3682 with 1000, standard error 0.0004)."""
 
 
 def n_members(settings: Hyperparameters, rows: int, task: Task) -> int:
@@ -37,7 +40,8 @@ def ensemble_settings(
     settings: Hyperparameters, hidden: tuple[int, ...], rows: int, task: Task, is_directed: bool
 ) -> EnsembleSettings:
     """Settings of the training of an ensemble with these hidden layers; `is_directed` along monotone directions."""
-    steps = min(settings.max_iter, max(300, min(4 * rows, max(2000, rows // 5))))
+    most = MAX_CLASS_STEPS if isinstance(task, Classification) else settings.max_iter
+    steps = min(settings.max_iter, max(300, min(4 * rows, max(2000, min(most, rows // 5)))))
     batch_size = 256 if rows <= 10_000 else 512
     found = EnsembleSettings(hidden, n_members(settings, rows, task), steps=steps, batch_size=batch_size)
     return replace(found, weight_decays=DIRECTED_WEIGHT_DECAYS) if is_directed else found

@@ -1,4 +1,4 @@
-"""Penalised multinomial regression: the additive part's coefficients for several classes at given penalties."""
+"""Penalised logistic and multinomial regression: the additive part's coefficients for classes at given penalties."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from splinework.tabular.design import DesignMatrix
-from splinework.tabular.tasks import Multiclass
+from splinework.tabular.tasks import Task
 
 MAX_STEPS = 200
 GRADIENT_TOLERANCE = 1e-5
@@ -20,11 +20,11 @@ def solve_classes(
     y: Tensor,
     weights: Tensor,
     penalties: Tensor,
-    task: Multiclass,
+    task: Task,
     *,
     start: tuple[Tensor, Tensor] | None = None,
     steps: int = MAX_STEPS,
-    gram: Tensor | None = None,
+    curvature: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Minimises the weighted cross-entropy plus `½ Σ penalties coefficients²` by L-BFGS.
 
@@ -39,8 +39,8 @@ def solve_classes(
         task: The likelihood.
         start: Coefficients and biases to start from; by default zeros and the constant.
         steps: Maximum number of steps.
-        gram: Weighted cross products of the columns `(P, P)`, which stand for the curvature of each class, by which steps are
-            preconditioned; None where rows are few enough for the curvature of all classes together at the start.
+        curvature: About the second derivatives of the loss by coefficients and bias of each class, `(q, P + 1, P + 1)`, by which
+            steps are preconditioned; None where rows are few enough for those of all classes together at the start.
 
     Returns:
         Coefficients `(P, q)` and biases `(q,)`.
@@ -48,27 +48,26 @@ def solve_classes(
     width, classes = design.width, y.shape[1]
     total = float(weights.sum())
     coefficients, bias = start or (y.new_zeros(width, classes), task.constant(y, weights))
-    # Every direction gets about the same penalised curvature.
-    if gram is None:
+    # Every direction gets about the same penalised curvature; of the biases next to nothing is asked.
+    ridge = 0.25 * total if curvature is None else 0.0
+    if curvature is None:
         curvature = _curvature(design, weights, torch.softmax(design.times(coefficients) + bias, -1))
-    else:
-        curvature = torch.stack([torch.block_diag(0.25 * gram, gram.new_tensor([[0.0]]))] * classes)
-    own = torch.cat(
-        [penalties, penalties.new_full((1, classes), 0.25 * total)]
-    ).T  # of the biases next to nothing is asked
+    own = torch.cat([penalties, penalties.new_full((1, classes), ridge)]).T
     factors = torch.linalg.cholesky(curvature + torch.diag_embed(own.reshape(len(curvature), -1)))
 
     def scaled(flat: Tensor) -> Tensor:
         found: Tensor = torch.linalg.solve_triangular(factors.mT, flat.view(len(factors), -1, 1), upper=True)
         return found.view(classes, width + 1)
 
+    def slope(rows: slice, outputs: Tensor) -> Tensor:
+        return weights[rows, None] * task.slope(outputs, y[rows])
+
     def cost(flat: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
         values = scaled(torch.from_numpy(flat)).T
         coefficients = values[:width]
-        outputs = design.times(coefficients) + values[width]
+        outputs, moments, sums = design.pulled(coefficients, values[width], slope)
         loss = weights @ task.loss(outputs, y) + 0.5 * (penalties * coefficients**2).sum()
-        slope = weights[:, None] * task.slope(outputs, y)
-        gradient = torch.cat([design.moments(slope) + penalties * coefficients, slope.sum(0)[None]]).T
+        gradient = torch.cat([moments + penalties * coefficients, sums[None]]).T
         gradient = torch.linalg.solve_triangular(factors, gradient.reshape(len(factors), -1, 1), upper=False)
         return float(loss) / total, gradient.flatten().numpy() / total
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from splinework.interpret.edit.pruning import without_edges
+from splinework.interpret.edit.pruning import edge_means, with_edges
 from splinework.nn.frame import network_of
 from splinework.nn.network import KAN
 from splinework.tabular.additive import AdditiveFit
@@ -130,12 +130,12 @@ def without_idle_inputs(
     outputs = outputs if best.out_of_fold is None else best.out_of_fold[held]
     alive, own = [layer.alive for layer in model.kan_layers], model(rows)
     columns = [each for each in columns if bool(alive[0][list(each)].any())]
-    some = rows[:: math.ceil(len(rows) / MAX_MEAN_ROWS)]
+    means = edge_means(model, rows[:: math.ceil(len(rows) / MAX_MEAN_ROWS)])
 
     def without(gone: Sequence[int]) -> tuple[KAN, Tensor, float]:
         keep = alive[0].clone()
         keep[list(gone)] = False
-        smaller = without_edges(model, some, [keep, *alive[1:]])
+        smaller = with_edges(model, means, [keep, *alive[1:]])
         moved = outputs + smaller(rows) - own
         return smaller, moved, float(w @ task.loss(moved, t))
 

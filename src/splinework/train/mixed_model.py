@@ -84,7 +84,12 @@ class PenalisedSolution:
     @cached_property
     def freedom(self) -> Tensor:
         """Effective parameters, the mean not among them."""
-        return (1 - self.penalties * self.variances).sum()
+        return self.freedoms.sum()
+
+    @property
+    def freedoms(self) -> Tensor:
+        """The share of each column in them, `(P,)`."""
+        return 1 - self.penalties * self.variances
 
     @property
     def root(self) -> Tensor:

@@ -17,7 +17,10 @@ from splinework.nn.arrays import data_of
 from splinework.nn.frame.framed import within_frame
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
-from splinework.nn.trace import Trace, trace
+from splinework.nn.trace import trace
+
+MAX_TRACED_VALUES = 2**22
+"""Values of edges that are held at once for their means: 32 MB in float64."""
 
 
 @torch.no_grad()
@@ -277,12 +280,28 @@ def without_edges(model: KAN, x: Any, keep: Sequence[Any]) -> KAN:
     data = data_of(model, x)
     if data.shape[0] < 1:
         raise ShapeError("without_edges needs data for the means of the removed edges, got no rows; pass at least one.")
+    return with_edges(model, edge_means(model, data), masks)
+
+
+@torch.no_grad()
+def edge_means(model: KAN, x: Tensor) -> list[Tensor]:
+    """The mean of each edge over rows `(B, inputs)` in raw units, `(I, J)` for every layer of edges; by blocks of rows."""
+    step = max(1, MAX_TRACED_VALUES // sum(layer.mask.numel() for layer in model.kan_layers))
+    sums = [torch.zeros_like(layer.mask) for layer in model.kan_layers]
+    for rows in x.split(step):
+        for total, seen in zip(sums, trace(model, rows).layers, strict=True):
+            total += len(rows) / len(x) * seen.edges.mean(0)
+    return sums
+
+
+@torch.no_grad()
+def with_edges(model: KAN, means: Sequence[Tensor], masks: Sequence[Tensor]) -> KAN:
+    """The model with only these edges, without dead nodes, given the `edge_means` that the others leave as biases."""
     smaller = copy.deepcopy(model)
-    record: Trace = trace(model, data)
-    for layer, kept, seen in zip(smaller.kan_layers, _consistent(model, masks), record.layers, strict=True):
+    for layer, kept, mean in zip(smaller.kan_layers, _consistent(model, masks), means, strict=True):
         removed = layer.alive & ~kept
         if layer.bias is not None:
-            layer.bias.add_((seen.edges.mean(0) * removed).sum(0))
+            layer.bias.add_((mean * removed).sum(0))
         layer.mask.mul_(kept)
         if layer.functions is not None:
             layer.set_functions([each for each in layer.functions.edges() if kept[each.i, each.j]])
