@@ -72,12 +72,15 @@ def test_cross_products_are_those_of_a_sample_however_many_rows_there_are(task, 
     monkeypatch.setattr(additive, "MAX_FEW_ROWS", 300)
     monkeypatch.setattr(additive, "MAX_VARIANCE_ROWS", 600)
     columns, y, weights = classes(task, 2400)
-    seen, products = [], design.DesignMatrix._cross_products
-    monkeypatch.setattr(
-        design.DesignMatrix,
-        "_cross_products",
-        lambda self, own, centre: seen.append(len(own)) or products(self, own, centre),
-    )
+    seen = []
+    for name in ("_cross_products", "with_constant"):
+        products = getattr(design.DesignMatrix, name)
+
+        def counted(self, own, *given, products=products):
+            seen.append(len(own))
+            return products(self, own, *given)
+
+        monkeypatch.setattr(design.DesignMatrix, name, counted)
     fold = torch.arange(len(y)) % 3
     found = cross_validated(fit_curves(columns, y, weights, task), fold, 3)
     assert seen.count(600) >= 1
@@ -86,6 +89,46 @@ def test_cross_products_are_those_of_a_sample_however_many_rows_there_are(task, 
     lapses = [count for count in seen if count == len(y)]
     assert len(lapses) <= 30 * y.shape[1]  # only where lapse rates are sought, on at most 5000 rows
     assert isinstance(found.whole.task, Classification)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_bends_of_many_rows_are_about_their_means_and_span_what_those_of_all_rows_span(dtype, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    u = torch.stack([torch.randn(300, generator=generator), torch.rand(300, generator=generator) ** 2], 1).double()
+    weights = torch.rand(300, generator=generator).double() + 0.5
+    layer, precision = quantile_layer(u, 1, 6, 3), 1e-9 if dtype is torch.float64 else 1e-4
+    monkeypatch.setattr(design, "MAX_DOUBLE_ENTRIES", 2**24 if dtype is torch.float64 else 1)
+    whole = make_design(layer, u, weights, ())
+    monkeypatch.setattr(design, "MAX_MOMENT_ROWS", 40)
+    thinned = make_design(layer, u, weights, ())
+    assert thinned.values.dtype is dtype
+    assert float((weights / weights.sum() @ thinned.values.double()).abs().max()) < precision
+    rows = layer.table().rows(u)
+    for i, (lift, span) in enumerate(zip(thinned.lift, thinned.spans, strict=True)):
+        own = thinned.values[:, span].double()
+        torch.testing.assert_close(rows[:, i] @ lift, own, rtol=0, atol=precision * float(own.abs().max()))
+        wanted = whole.values[:, span].double()
+        left = wanted - own @ torch.linalg.lstsq(own, wanted).solution
+        assert float(left.norm() / wanted.norm()) < 10 * precision
+    assert not torch.allclose(thinned.values, whole.values)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_products_in_one_pass_are_those_in_parts(dtype, monkeypatch):
+    monkeypatch.setattr(design, "MAX_DOUBLE_ENTRIES", 2**24 if dtype is torch.float64 else 1)
+    monkeypatch.setattr(design, "MAX_BLOCK_ENTRIES", 700)
+    columns, y, weights = classes(TASKS[2], 200)
+    assert columns.values.dtype is dtype
+    generator = torch.Generator().manual_seed(0)
+    coefficients, bias = torch.randn(columns.width, 3, generator=generator).double(), torch.arange(3).double()
+    found = columns.pulled(coefficients, bias, lambda at, outputs: outputs**2 - y[at])
+    outputs = columns.values.double() @ coefficients + bias
+    exact = outputs, columns.values.double().T @ (outputs**2 - y), (outputs**2 - y).sum(0)
+    rows = torch.cat([columns.values.double(), torch.ones(200, 1).double()], 1)
+    for got, wanted in zip((*found, columns.with_constant(weights)), (*exact, rows.T * weights @ rows), strict=True):
+        assert got.dtype is torch.float64
+        close = 1e-12 if dtype is torch.float64 else 1e-5
+        torch.testing.assert_close(got, wanted, rtol=0, atol=close * float(wanted.abs().max()))
 
 
 def test_means_of_edges_are_those_of_all_rows_by_blocks_of_few(monkeypatch):

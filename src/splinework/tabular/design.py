@@ -10,6 +10,7 @@ columns the inputs of each, groups those that are levels of one category, and co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,9 @@ MAX_BLOCK_ENTRIES = 2**20
 MAX_DOUBLE_ENTRIES = 2**24
 """Entries up to which the matrix is stored in float64 (128 MB). Beyond, float32 rounds far below what chance does; sums are in
 float64 always."""
+MAX_MOMENT_ROWS = 20_000
+"""Rows, evenly thinned, by which bends are made orthogonal to constants and lines: nearly so they span the same curves. Of more
+rows each column is about its mean over all of them in the end."""
 MIN_BEND = 1e-9
 """Eigenvalues of a penalty below this share of the largest are those of constant and linear functions."""
 
@@ -116,14 +120,18 @@ class DesignMatrix:
     def pulled(
         self, coefficients: Tensor, bias: Tensor, slope: Callable[[slice, Tensor], Tensor]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The outputs `(n, q)`, and by their `slope` at some rows the `moments` `(P, q)` and its sums `(q,)`: in one pass."""
+        """The outputs `(n, q)`, and by their `slope` at some rows the `moments` `(P, q)` and its sums `(q,)`: in one pass.
+
+        Products of a block of rows are as precise as the matrix is stored, their sums over the blocks are in float64.
+        """
         outputs, slopes = list[Tensor](), list[Tensor]()
-        moments = torch.zeros_like(coefficients)
+        moments, own = torch.zeros_like(coefficients), coefficients.to(self.values.dtype).T.contiguous()
         for at, part in self._parts():
-            own = part.to(coefficients.dtype)
-            outputs.append(own @ coefficients + bias)
+            outputs.append(
+                (own @ part.T).T.to(bias.dtype) + bias
+            )  # few outputs: so much faster than the other way round
             slopes.append(slope(at, outputs[-1]))
-            moments += own.T @ slopes[-1]
+            moments += (slopes[-1].T.to(part.dtype) @ part).T
         return torch.cat(outputs), moments, torch.cat(slopes).sum(0)
 
     def squares(self, weights: Tensor) -> Tensor:
@@ -139,8 +147,12 @@ class DesignMatrix:
         return centre, self._cross_products(weights, centre)[1]
 
     def with_constant(self, weights: Tensor) -> Tensor:
-        """Weighted cross products of the columns and a constant, `(P + 1, P + 1)`."""
-        sums, found = self._cross_products(weights, weights.new_zeros(self.width))
+        """Weighted cross products of the columns and a constant, `(P + 1, P + 1)`; as precise as `pulled`."""
+        sums, found = weights.new_zeros(self.width), weights.new_zeros(self.width, self.width)
+        for at, part in self._parts():
+            weighted = weights[at, None].to(part.dtype) * part
+            sums += weighted.sum(0)
+            found += part.T @ weighted
         border = torch.cat([sums, weights.sum()[None]])
         return torch.cat([torch.cat([found, sums[None]]), border[:, None]], 1)
 
@@ -209,9 +221,11 @@ def make_design(layer: KANLayer, u: Tensor, weights: Tensor, groups: Sequence[Se
     )  # no row is beyond the grid
     size = layer.basis.size
     mean, second = u.new_zeros(layer.inputs, size), u.new_zeros(layer.inputs, size, size)
-    for at in row_blocks(len(u), layer.inputs * size):
-        rows = basis(u[at]).transpose(0, 1)
-        weighted = share[at, None] * rows
+    some = slice(None, None, math.ceil(len(u) / MAX_MOMENT_ROWS))
+    few, sizes = u[some], share[some] / share[some].sum()
+    for at in row_blocks(len(few), layer.inputs * size):
+        rows = basis(few[at]).transpose(0, 1)
+        weighted = sizes[at, None] * rows
         mean += weighted.sum(1)
         second += weighted.transpose(1, 2) @ rows
     lines = identities(layer) - (share @ u)[:, None]
@@ -251,6 +265,10 @@ def make_design(layer: KANLayer, u: Tensor, weights: Tensor, groups: Sequence[Se
                 values[at] = columns.flatten(1)
             else:
                 values[at, starts[inputs, None] + torch.arange(stack.shape[2])] = columns
+    if len(few) < len(u):
+        centre = share.to(dtype) @ values
+        values -= centre  # a constant is a sum of all splines
+        lifts = [lift - centre[span] for lift, span in zip(lifts, spans, strict=True)]
     return DesignMatrix(values, torch.tensor(blocks), tuple(lifts), tuple(spans))
 
 

@@ -216,16 +216,13 @@ class Multiclass(Classification):
     """Cross-entropy of one logit per class."""
 
     def log_genuine(self, outputs: Tensor, y: Tensor) -> Tensor:
-        shares = torch.log_softmax(
-            outputs.movedim(-1, 0).contiguous(), 0
-        )  # five times faster than along the last dimension
-        return (shares.movedim(0, -1) * y).sum(-1)
+        return (torch.log_softmax(_by_class(outputs), 0).movedim(0, -1) * y).sum(-1)
 
     def lapse_of(self, y: Tensor) -> Tensor:
         return y @ torch.tensor(self.lapses, dtype=y.dtype)
 
     def slope(self, outputs: Tensor, y: Tensor) -> Tensor:
-        return self.genuine(outputs, y)[..., None] * (torch.softmax(outputs, -1) - y)
+        return self.genuine(outputs, y)[..., None] * (torch.softmax(_by_class(outputs), 0).movedim(0, -1) - y)
 
     def steepest(self, outputs: Tensor, y: Tensor) -> float:
         return 0.5
@@ -236,8 +233,13 @@ class Multiclass(Classification):
 
     def working(self, outputs: Tensor, y: Tensor, weights: Tensor, j: int, least: float) -> tuple[Tensor, Tensor]:
         chance = self.lapses[j] if self.lapses else 0.0
-        p = torch.softmax(outputs, -1)[:, j]
+        p = torch.softmax(_by_class(outputs), 0)[j]
         return _working(p, outputs[:, j], y[:, j], weights, least, chance, sum(self.lapses))
+
+
+def _by_class(outputs: Tensor) -> Tensor:
+    """The outputs with the classes first, along which PyTorch is five times faster than along a short last dimension."""
+    return outputs.movedim(-1, 0).contiguous()
 
 
 def _working(
