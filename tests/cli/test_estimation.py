@@ -230,6 +230,7 @@ def test_tables_that_do_not_fit_the_model_are_told(flowers, run, folder, text, f
     assert not (folder / "p.csv").exists()
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("where", ["fit", "formulas"])
 def test_ctrl_c_keeps_the_best_model(run, folder, monkeypatch, where):
     """In the fit it ends the training; in the search for formulas it ends that; the files are written either way."""

@@ -67,6 +67,7 @@ def test_measurements_have_their_columns_and_are_new_at_every_call(name):
         found.draw(3)
 
 
+@pytest.mark.quick(20)
 @pytest.mark.parametrize("name", thinned(PROBLEMS))
 def test_a_problem_is_its_formula_on_rows_that_the_seed_draws(name):
     found = data_set(name)
@@ -92,6 +93,7 @@ def test_the_rows_of_a_problem_are_those_of_its_sample(name):
         np.testing.assert_array_equal(drawn.y, y)
 
 
+@pytest.mark.quick(30)
 @pytest.mark.parametrize("name", thinned(DRAWN))
 def test_the_same_seed_gives_the_same_bytes(name):
     first, again, other = drawn_of(name), data_set(name).draw(ROWS, seed=1), data_set(name).draw(4, seed=2)
@@ -139,6 +141,7 @@ def test_the_formula_of_the_truth_is_the_target(name):
     assert drawn.truth.noise_floor == 0.0
 
 
+@pytest.mark.quick(30)
 @pytest.mark.parametrize("name", thinned(name for name in DRAWN if name not in CLASSES))
 def test_noise_changes_targets_only_and_is_its_floor(name):
     clean, noisy = drawn_of(name), data_set(name).draw(ROWS, seed=1, noise=0.1)

@@ -235,6 +235,7 @@ def test_blending_weights_are_least_squares_with_a_pull_to_the_middle():
     assert blending_share(0 * one, 0 * one) == 0.5
 
 
+@pytest.mark.slow
 def test_a_blended_teacher_is_the_weighted_mean_of_process_and_curves():
     rows = rows_of([wave, bend], count=40, noise=0.3)
     curves = additive_fit(sw.KAN([3, 2], dtype=torch.float64), rows)

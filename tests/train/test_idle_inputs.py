@@ -46,6 +46,7 @@ def test_inputs_that_do_nothing_are_left_out_and_no_others(case, count):
     assert errors[0] < 1.3 * errors[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 3])
 def test_a_weak_input_that_all_rows_show_stays_though_a_sample_of_them_may_not_show_it(seed):
     generator = torch.Generator().manual_seed(seed)

@@ -113,6 +113,7 @@ def test_a_scaling_by_way_of_even_scales_is_left_for_the_one_that_was_there(scal
         assert float((after(beyond) - made(beyond)).abs().max()) < 0.1 * float(outputs.std())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 3])
 def test_on_clean_rows_of_one_skewed_column_the_estimator_is_no_worse_than_the_curve_of_the_column(seed):
     generator = torch.Generator().manual_seed(seed)

@@ -31,8 +31,8 @@ MAX_RATIO, MAX_LOSS, MIN_GAIN = 2.0, 1.1, 0.2
 that nothing is added; how much more between the rows after a taught one has learned what lies beyond them; and the share by which
 points must have lowered what it differs by, so that more are added."""
 MAX_EXCESS, MAX_OFF = 10.0, 1e-3
-"""A network that misses its points by so many times what its teacher asks for can do no better: where it is off all round by less
-than this share of the spread, nothing is added, as what is won beyond the rows is lost between them and would be taken back."""
+"""A network that misses its points by this multiple of what its teacher asks for can do no better: where it is off all round by
+less than this share of the spread, nothing is added, as what is won beyond the rows is lost between them and taken back."""
 
 
 def exchange(
@@ -113,7 +113,7 @@ class _Surroundings:
         teacher: The process.
         variance: The variance up to which its means count fully.
         seed: Seed of the points.
-        least: What a network may differ by in any case.
+        least: The difference from the process, in the mean, that any network may have.
         with_rows: Whether the network learns rows, of weight 1, and is judged by others too; else the mean weight is 1.
     """
 

@@ -32,8 +32,8 @@ from splinework.train.covariance import (
 
 TRIAL_ITERATIONS, MAX_ITERATIONS = 12, 80
 """Iterations of L-BFGS by which starts are compared, and most of them from the best on."""
-MAX_LINE_STEPS = 5
-"""Evaluations of a line search: near the noise of rounding more find nothing, and elsewhere four are enough."""
+MAX_LINE_STEPS = 8
+"""Evaluations of a line search: near the noise of rounding more find nothing, and elsewhere four are most that it takes."""
 MAX_GAIN = 25.0
 """Most that the log density rises after the first iterations: at most 22 in 37 of 39 searches by 300 rows of drawn targets."""
 MAX_FEW_ROWS = 150

@@ -81,6 +81,7 @@ def test_functions_that_polynomials_of_all_inputs_cannot_follow(seed):
     assert found.tree.key == known.key
 
 
+@pytest.mark.slow
 def test_p_values_of_a_structure_that_holds_are_not_small():
     """Uniform or larger: the level is kept for a linear, a bilinear and a composite model."""
     found = {"linear": [], "product": [], "composite": []}

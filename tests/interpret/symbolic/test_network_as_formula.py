@@ -8,6 +8,7 @@ import splinework as sw
 from splinework.splines import greville
 
 
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("shape", [[3, (0, [4]), 1], [4, 3, 2]], ids=str)
 def test_the_table_is_never_much_worse_than_the_network(shape):
     draw = torch.Generator().manual_seed(2)

@@ -284,7 +284,7 @@ def test_what_is_nearly_the_same_of_a_column_far_from_zero_is_tried_for_it(law, 
     assert best.has(sympy.exp) == law.has(sympy.exp)
 
 
-@pytest.mark.quick(2)
+@pytest.mark.quick(1)
 @pytest.mark.parametrize("centre", [(0.8, 1.3), (1.1, 0.3), (-3.0, 5.2)])
 def test_squares_are_completed_where_that_saves_a_number(centre):
     """A distance under noise comes with five numbers, and has two."""

@@ -165,6 +165,7 @@ def test_units_of_a_hidden_node_change_no_formula(scale, shift):
     assert same(one.sympy(), sympy.exp(sympy.sin(sympy.pi * X) + Y**2))
 
 
+@pytest.mark.slow
 def test_the_order_of_the_rows_changes_no_formula():
     model, x, y = paper_example()
     order = generator(0).permutation(len(x))
@@ -181,6 +182,7 @@ def test_the_order_of_the_columns_changes_no_formula():
     assert one.sympy() == two.sympy()
 
 
+@pytest.mark.slow
 def test_single_precision_models_are_taken_too():
     model, x, y = paper_example()
     best = symbolify(copy.deepcopy(model).float(), x, y).best

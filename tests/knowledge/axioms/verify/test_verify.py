@@ -123,6 +123,7 @@ FREE += [
 ]
 
 
+@pytest.mark.quick(12)
 @pytest.mark.parametrize("axiom", [a for a in FREE if not isinstance(a, (SumToOne, Ordered))], ids=lambda a: a.text())
 def test_what_does_not_hold_is_refuted_by_decimals_that_reproduce(axiom):
     if isinstance(axiom, Boundary) and not isinstance(axiom.face, tuple):
