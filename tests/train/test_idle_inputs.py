@@ -102,7 +102,8 @@ def test_a_search_on_the_inputs_that_stay_begins_with_few_of_the_rows_and_ends_w
     begun, density = process_search.maximise(process_search._start(process_search.FAMILIES[0], x, 0.1), rows, 20)
     monkeypatch.setattr(process_search, "estimate", counted)
     found, ended = process_search.without_idle_inputs(begun, density, rows, 20, 50, begins=False)
-    assert asked == [(50, 2)]
+    assert {count for count, _ in asked} == {50}
+    assert asked[-1] == (50, 2)
     assert found.depends.tolist() == [True, True, False, False]
     assert found.rows == 80
     assert ended == process_search._density(found, rows)
