@@ -8,6 +8,7 @@ import torch
 
 import splinework as sw
 from splinework.splines.bases import BSpline
+from splinework.train import additive
 from splinework.train.additive import (
     CurveCoordinates,
     _equations,
@@ -259,3 +260,21 @@ def test_an_output_that_is_constant_costs_the_others_nothing():
     with torch.no_grad():
         assert float((found(rows.u)[:, 0] - alone(rows.u)[:, 0]).abs().max()) < 1e-6
         assert float(found(rows.u)[:, 1].abs().max()) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("truth", "tried"),
+    [(lambda u: u[:, 0] * u[:, 1], [5, 10]), (lambda u: torch.tanh(40 * u[:, 0] - 4) + u[:, 1], [5, 10, 20, 40, 80])],
+    ids=["product", "step"],
+)
+def test_many_intervals_are_tried_where_more_of_them_were_better(truth, tried, monkeypatch):
+    own, seen = additive._criterion, []
+
+    def recorded(design, *given):
+        seen.append((design.basis.degree, design.basis.resolution))
+        return own(design, *given)
+
+    monkeypatch.setattr(additive, "_criterion", recorded)
+    monkeypatch.setattr(additive, "FREE_COLUMNS", 30)
+    additive_fit(sw.KAN([2, 1], dtype=torch.float64), rows_of([truth], inputs=2, count=300))
+    assert [resolution for degree, resolution in seen if degree == 3] == tried

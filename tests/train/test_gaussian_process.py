@@ -194,7 +194,7 @@ def test_without_an_input_is_the_covariance_of_the_others(family, additive, i):
     assert bool(process_search._priors(fewer)(fewer.values)[1].isfinite().all())
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [1, 0, 2])
 def test_a_search_that_has_ended_is_not_gone_on_with_by_rounding(seed, monkeypatch):
     x = torch.rand(80, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     y = torch.sin(3 * x[:, 0]) * x[:, 1]
