@@ -42,7 +42,6 @@ def fitted(axiom: str, shape: list[int]) -> sw.KAN | FramedKAN:
     return sw.fit(model, x, y, axioms=axioms, steps=5, validation=None, progress=False).model
 
 
-@pytest.mark.quick(4)
 @pytest.mark.filterwarnings("ignore::splinework.errors.FitWarning")
 @pytest.mark.parametrize("name", KEPT)
 def test_hard_axioms_hold_in_every_code_at_any_width(name):

@@ -156,7 +156,6 @@ def test_soft_and_verified_axioms_report_their_violations() -> None:
     assert model.certificate_.status == "refuted"
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize("framed", [False, True])
 def test_explanations_work_with_and_without_a_frame(framed: bool, tmp_path: Any) -> None:
     frame, y = homes()

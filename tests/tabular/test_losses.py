@@ -188,7 +188,6 @@ def test_what_a_log_link_shows_is_the_logarithm(tmp_path: Path) -> None:
     assert np.corrcoef(formula.numpy()(x), inner)[0, 1] > 0.8
 
 
-@pytest.mark.quick(3)
 @each_loss
 def test_continued_fits_keep_the_loss(given: dict[str, Any]) -> None:
     x, y = table(60)

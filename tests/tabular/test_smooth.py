@@ -137,7 +137,6 @@ def test_waves_in_a_column_of_several_are_met(noise: float) -> None:
     assert np.std(model.predict(fresh) - truth(fresh)) < (0.15 if noise else 1e-3) * np.std(truth(fresh))
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize("used", [(0,), (1, 4), (0, 1, 2, 3, 4)])
 def test_the_network_of_the_rows_has_the_inputs_that_a_process_depends_on(used: tuple[int, ...]) -> None:
     x = torch.rand(520, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -37,7 +37,6 @@ def test_a_network_that_meets_rows_ever_better_is_not_cut_short_and_one_that_cre
     assert exact or found[1][0] == 20
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize(("rows", "few"), [(300, True), (1000, False)])
 def test_only_a_network_that_rows_are_too_few_for_is_compared_with_a_process_on_its_way(rows, few, monkeypatch):
     u = 2 * torch.rand(rows + 100, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 1

@@ -63,7 +63,6 @@ def test_what_is_won_beyond_the_rows_is_not_paid_for_between_them(monkeypatch):
     assert torch.equal(run.best.unit_forward(points), first.unit_forward(points))
 
 
-@pytest.mark.quick(2)
 @pytest.mark.parametrize(("gains", "rounds"), [([0.5, 0.9], 2), ([0.9], 1), ([0.5, 0.5, 0.5, 0.5], 4)])
 def test_points_are_added_while_they_lower_what_a_network_differs_by(gains, rounds, monkeypatch):
     u = torch.randn(20, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

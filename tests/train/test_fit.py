@@ -44,7 +44,6 @@ DATA = {
 }
 
 
-@pytest.mark.quick(8)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
 @pytest.mark.parametrize(("x", "y"), DATA.values(), ids=DATA)
 def test_any_data_end_in_a_finite_model_that_is_no_worse_than_the_mean(x, y, dtype):

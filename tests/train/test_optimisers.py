@@ -55,7 +55,6 @@ def test_the_objective_never_increases(shape, grid_kind, penalties, recipe):
     assert values[-1] < 0.95 * values[0]
 
 
-@pytest.mark.quick(4)
 @pytest.mark.parametrize("recipe", GAUSS_NEWTON[1:], **by_name)
 @every_case
 def test_nor_does_any_loss(case, recipe):

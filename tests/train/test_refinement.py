@@ -198,7 +198,6 @@ def test_every_basis_and_kind_grows(basis, grid_kind):
     assert result.model(normal(20, 2)).isfinite().all()
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize("held_out", [None, "own"])
 def test_hidden_grids_have_their_margin_at_the_end(held_out):
     x, new = uniform(100), uniform(30, seed=3)

@@ -84,7 +84,6 @@ def ordered(parts) -> torch.Tensor:
 # -------------------------------------------------------------------------------------------------- the objective
 
 
-@pytest.mark.quick(4)
 @every_case
 @pytest.mark.parametrize(
     ("weighted", "size"),

@@ -91,7 +91,6 @@ def test_only_a_fit_by_default_is_one_of_a_part(how):
 SEARCHES = {"oversized": (40, [22, 41, 1]), "skewed": (60, [2, 5, 1]), "few and noisy": (60, [3, 7, 1])}
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize("case", SEARCHES)
 @pytest.mark.parametrize("budget", [100.0, *slow(300.0)])
 def test_searches_before_the_first_step_leave_time_for_steps(case, budget, monkeypatch):

@@ -184,7 +184,6 @@ def test_an_interruption_of_the_teaching_loses_nothing_of_what_the_rows_gave(mon
     assert all(torch.equal(stopped[name], plain[name]) for name in plain)
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize("far", [True, False])
 def test_a_process_that_the_network_is_far_from_is_not_searched_for_again(far, monkeypatch):
     u = torch.rand(700, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2 - 1

@@ -77,7 +77,6 @@ EVERY_DAY = {"monotone", "no interaction", "periodic", "boundary"}
 """Ways in which an axiom enters a network; the others run with the slow tests."""
 
 
-@pytest.mark.quick(1)
 @pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in EVERY_DAY else pytest.mark.slow) for n in TRUTHS])
 def test_what_is_true_is_learned_and_holds(name):
     truth, axioms = TRUTHS[name]
