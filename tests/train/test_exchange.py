@@ -9,13 +9,14 @@ import pytest
 import torch
 
 import splinework as sw
+from splinework.train import distillation
 from splinework.train import exchange as exchanging
 from splinework.train import teacher as teaching
 from splinework.train.between_rows import new_points, outer_points
 from splinework.train.data_split import Samples
+from splinework.train.distillation import teach
 from splinework.train.exchange import exchange
 from splinework.train.process_teacher import ProcessTeacher
-from splinework.train.teacher import teach
 from tests.train.lessons import lesson
 
 
@@ -31,7 +32,7 @@ def test_a_taught_network_stays_near_its_teacher_beyond_rows_of_columns_that_go_
     outer = outer_points(u, 2000, torch.Generator().manual_seed(seed + 1000))
     off = (taught.unit_forward(outer) - teacher(outer)).detach()[:, 0] / teacher.processes[0].deviation(outer)
     assert off.square().mean() < 1
-    unseen = new_points(u, round(teaching.HELD_OUT_SHARE * teaching.MIN_POINTS), seed)
+    unseen = new_points(u, round(distillation.HELD_OUT_SHARE * distillation.MIN_POINTS), seed)
     missed = (taught.unit_forward(unseen).detach() - teacher(unseen)).square().mean().sqrt()
     assert math.isclose(run.best_score, float(missed), rel_tol=1e-9)  # nothing of what lies beyond them
 

@@ -11,7 +11,7 @@ import torch
 
 import splinework as sw
 from splinework.data import SpecialSet
-from splinework.train import Roughness, fitting, process_search
+from splinework.train import Roughness, distillation, fitting, process_search
 from splinework.train import exchange as exchanging
 from splinework.train import teacher as teaching
 from splinework.train.additive_network import N_CHOICES, estimated_curves, put_curves, shows_nothing
@@ -192,7 +192,7 @@ def test_a_process_that_the_network_is_far_from_is_not_searched_for_again(far, m
     run, objective, plan = lesson(u, t, 0)
     run.best, run.best_score = objective.model, (10.0 if far else 1.0) * float(teacher.left_out.square().mean().sqrt())
     monkeypatch.setattr(process_search, "maximise", lambda start, *given: asked.append(start) or (start, 0.0))
-    monkeypatch.setattr(teaching, "N_FINAL_STEPS", 1)
+    monkeypatch.setattr(distillation, "N_FINAL_STEPS", 1)
     monkeypatch.setattr(exchanging, "N_EXCHANGES", 0)
     finish(run, objective, plan, 0, Learned("process", teacher))
     assert bool(asked) == (not far)
@@ -203,9 +203,9 @@ def test_what_lies_beyond_the_rows_is_learned_once(last, monkeypatch):
     u = torch.randn(30, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     teacher, met = ProcessTeacher.of(Samples(u, u[:, :1] * u[:, 1:], None), 0), []
     run, objective, plan = lesson(u, teacher(u), 0)
-    monkeypatch.setattr(exchanging, "exchange", lambda *given: met.append(given))
-    monkeypatch.setattr(teaching, "run_stages", lambda *given: None)
-    teaching.teach(run, objective, plan, teacher, 0, last)
+    monkeypatch.setattr(distillation, "exchange", lambda *given: met.append(given))
+    monkeypatch.setattr(distillation, "run_stages", lambda *given: None)
+    distillation.teach(run, objective, plan, teacher, 0, last)
     assert len(met) == last
 
 
@@ -215,7 +215,7 @@ def test_all_rows_teach_without_the_curves_that_most_of_them_had_no_use_for(monk
     run, objective, plan = lesson(u, teacher(u), 0)
     run.best, asked = objective.model, []
     monkeypatch.setattr(teaching, "estimated_curves", lambda *given: asked.append(given))
-    monkeypatch.setattr(teaching, "N_FINAL_STEPS", 1)
+    monkeypatch.setattr(distillation, "N_FINAL_STEPS", 1)
     monkeypatch.setattr(exchanging, "N_EXCHANGES", 0)
     finish(run, objective, plan, 0, Learned("process", teacher))
     assert not asked

@@ -2,8 +2,8 @@
 
 Where the target is smooth and rows are few, or covariates act together, the process is ahead of all else; where it is a sum of
 waves, the splines are. Their predictions of rows that they have not seen are known in closed form, so the held-out loss says
-which is. The splines are a network; on the mean of a process, blended with them, one is trained (`train/teacher.py`), and that is
-what is handed back.
+which is. The splines are a network; on the mean of a process, blended with them, one is trained (`train/distillation.py`), and
+that is what is handed back.
 """
 
 import math
@@ -27,13 +27,14 @@ from splinework.train.covariance import Covariance, depends_on
 from splinework.train.curve import MIN_ROWS as MIN_CURVE_ROWS
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import DataSplit, Samples, set_units
+from splinework.train.distillation import teach
 from splinework.train.fitting import conduct
 from splinework.train.losses import Squared
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
 from splinework.train.process_teacher import ProcessTeacher, estimated_curve
 from splinework.train.run import TrainingRun
-from splinework.train.teacher import MIN_ROWS, teach
+from splinework.train.teacher import MIN_ROWS
 
 MAX_ROWS, MAX_COVARIATES, MAX_TARGETS = 10_000, 64, 4
 """Sizes up to which the rival is fitted."""

@@ -24,11 +24,11 @@ from splinework.tabular.trained import TrainedNetwork
 from splinework.train.between_rows import draw_points, new_points
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import set_units
+from splinework.train.distillation import HELD_OUT_SHARE, MIN_POINTS, N_STARTS, POINTS_PER_PARAMETER, SETTLES
 from splinework.train.options import TrainingOptions
 from splinework.train.plan import make_plan
 from splinework.train.run import TrainingRun
 from splinework.train.stages import run_stages
-from splinework.train.teacher import HELD_OUT_SHARE, MIN_POINTS, N_STARTS, POINTS_PER_PARAMETER, SETTLES
 
 NODES = (1, 2, 3, 5, 8)
 """Numbers of hidden nodes that are tried."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -35,10 +36,23 @@ MAX_EXCESS, MAX_OFF = 10.0, 1e-3
 less than this share of the spread, nothing is added, as what is won beyond the rows is lost between them and taken back."""
 
 
+class Teacher(Protocol):
+    """A function in network units that a network learns, and what is known of its errors."""
+
+    def __call__(self, u: Tensor) -> Tensor:
+        """The function `(M, outputs)` at points `(M, inputs)`."""
+
+    def posterior(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """The function and its standard deviations, `(M, outputs)` each."""
+
+    def uncertainty(self, u: Tensor) -> float:
+        """Root mean square of its standard deviations at points."""
+
+
 def exchange(
-    run: TrainingRun, student: DataObjective, plan: TrainingPlan, rows: Tensor, teacher: ProcessTeacher, seed: int
+    run: TrainingRun, student: DataObjective, plan: TrainingPlan, rows: Tensor, teacher: Teacher, seed: int
 ) -> None:
-    """Goes on from the run's best network, which a process has taught, where it differs most from that.
+    """Goes on from the run's best network, which a teacher has taught, where it differs most from that.
 
     Where what is between the rows is met less well after it, the network stays as it was.
 
@@ -47,7 +61,7 @@ def exchange(
         student: The points that the network has learned from.
         plan: The plan of the training.
         rows: The rows `(N, inputs)`, between and beyond which points are drawn.
-        teacher: The process.
+        teacher: The teacher.
         seed: Seed of the points.
     """
     between = new_points(rows, len(student.u) // 4, seed)
@@ -120,7 +134,7 @@ class _Surroundings:
     student: DataObjective
     rows: Tensor
     inner: DataObjective
-    teacher: ProcessTeacher
+    teacher: Teacher
     variance: float
     seed: int
     least: float = 0.0

@@ -1,20 +1,17 @@
-"""Distillation of a Gaussian process: where rows are few or noisy, a network learns from the smooth estimate instead of the rows.
+"""Teachers of networks: a Gaussian process where rows are few or noisy, boosted trees where the target is rough.
 
 A network has no difficulty to be the better function; learning it from few rows is what fails. The process is fitted first, its
 mean is known wherever one likes, without noise, and the network is trained on it (knowledge distillation, Hinton et al. 2015).
-The held-out rows decide between that network and the one that learned from the rows themselves.
+The held-out rows decide between that network and the one that learned from the rows themselves. Where these predict rows that
+they have not seen less well than boosted trees, the network learns from the trees.
 """
 
 import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Tensor
-
-from splinework.nn.network import KAN
 from splinework.train.additive import SumOfCurves
 from splinework.train.additive_network import (
     better_process,
@@ -25,7 +22,7 @@ from splinework.train.additive_network import (
     take_constant,
     take_curves,
 )
-from splinework.train.between_rows import N_COMPARED_POINTS, draw_points, goes_astray, new_points, prefers
+from splinework.train.between_rows import N_COMPARED_POINTS, goes_astray, new_points, prefers
 from splinework.train.covariance import Covariance
 from splinework.train.curve import CurveEstimate
 from splinework.train.data_objective import DataObjective
@@ -38,7 +35,11 @@ from splinework.train.process_teacher import ProcessTeacher
 from splinework.train.refinement import may_grow
 from splinework.train.run import TrainingRun
 from splinework.train.smoothing import lacks_judge, smooth_edges
-from splinework.train.stages import extend_margins, run_stages
+from splinework.train.stages import run_stages
+
+if TYPE_CHECKING:
+    from splinework.train.boosting import BoostingTeacher
+    from splinework.train.exchange import Teacher
 
 MIN_ROWS, MAX_ROWS, MAX_INPUTS, MAX_OUTPUTS = 8, 20_000, 64, 6
 """Sizes for which there is a teacher: with fewer rows nothing can be estimated, more say enough themselves."""
@@ -54,12 +55,6 @@ MAX_LEFT_SHARE, MAX_OUTPACED_SHARE = 1e-4, 1e-2
 """Share of the held-out variance below which what rows have taught is a better start than a random one; and if they creep."""
 MIN_NOISE_SHARE = 1e-3
 """Noise, as a share of the spread, below which a network may find the function itself, and is tried on the rows first."""
-MIN_POINTS, POINTS_PER_PARAMETER, HELD_OUT_SHARE = 1500, 3, 0.15
-"""Points that the network learns from, and the share of as many again by which its states are judged."""
-TARGET_SHARE = 0.25
-"""Share of the teacher's own uncertainty below which following it more closely is not worth while: it adds 3 % to the error."""
-N_STARTS, N_FINAL_STEPS, SETTLES = 4, 30, 0.2
-"""Starts of the network, steps after the teacher has seen all rows, and the gain of ten steps below which a stage ends."""
 
 
 def is_teachable(objective: DataObjective, plan: TrainingPlan, options: TrainingOptions) -> bool:
@@ -93,16 +88,18 @@ class Learned:
     """The source of what a network has learned.
 
     Attributes:
-        source: `curves`, a Gaussian `process`, the `rows`, or no more than their `mean`.
+        source: `curves`, a Gaussian `process`, boosted `trees`, the `rows`, or no more than their `mean`.
         process: The process, where there is one.
         points: Points of the process beside the rows, where there are some.
         curves: The curves, where these are the source.
+        trees: The trees, where these are the source.
     """
 
-    source: Literal["curves", "process", "rows", "mean"]
+    source: Literal["curves", "process", "trees", "rows", "mean"]
     process: ProcessTeacher | None = None
     points: Samples | None = None
     curves: SumOfCurves | None = None
+    trees: "BoostingTeacher | None" = None
 
     def beside(self, objective: DataObjective) -> DataObjective:
         """The objective with these points, if any."""
@@ -138,12 +135,17 @@ def run_taught_stages(
             return Learned("curves", curves=curves)
         run.judge_anew(objective, run.held_out)
         begun = better.covariances
+    start = copy.deepcopy(objective.model)
     learned = _run_process_stages(run, objective, plan, seed, curves, begun, last)
-    if curves is None or run.over or _is_exact(run, objective):
+    if run.over or _is_exact(run, objective):
         return learned
-    learned = _curves_or(learned, run, objective, plan, seed, curves, last=last)
+    if curves is not None:
+        learned = _curves_or(learned, run, objective, plan, seed, curves, last=last)
+    learned = _trees_or(learned, run, objective.on(start), plan, seed, last=last)
     estimate = learned.process if learned.curves is None else learned.curves
-    if learned.source != "rows" and estimate is not None and shows_nothing(estimate.left_out, objective):
+    if curves is None or estimate is None or learned.source in ("rows", "trees"):
+        return learned
+    if shows_nothing(estimate.left_out, objective):
         take_constant(run, objective)
         run.history.decide("teacher", "the mean: nothing predicts rows better that it has not seen")
         return Learned("mean")
@@ -174,6 +176,19 @@ def _curves_or(
     return Learned("curves", curves=curves)
 
 
+def _trees_or(
+    learned: Learned, run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int, *, last: bool
+) -> Learned:
+    """What a network has learned, or boosted trees, where these predict unseen rows better and a network can follow them."""
+    if run.held_out is None or run.best_score**2 < MAX_LEFT_SHARE * objective.spread:
+        return learned
+    from splinework.train.boosting import taught_by_trees  # loaded where networks leave something to learn
+
+    estimate = learned.process if learned.curves is None else learned.curves
+    teacher = taught_by_trees(run, objective, plan, estimate, seed, followed=learned.source != "rows", last=last)
+    return learned if teacher is None else Learned("trees", trees=teacher)
+
+
 def _run_process_stages(
     run: TrainingRun,
     objective: DataObjective,
@@ -192,7 +207,8 @@ def _run_process_stages(
     that if it predicts held-out rows better. Where it creeps towards a process that is far ahead, it learns from that at once.
     The process is blended with the curves, if any, and its search goes on from the `known` covariances.
     """
-    from splinework.train.exchange import keep_near, stays_near  # loaded by the first network that has a process
+    from splinework.train.distillation import teach  # loaded by the first network that has a process
+    from splinework.train.exchange import keep_near, stays_near
 
     begun, judge, points, left = copy.deepcopy(objective.model), run.held_out, None, False
     assert judge is None or isinstance(judge, DataObjective)
@@ -265,80 +281,47 @@ def _missed(teacher: ProcessTeacher, judge: DataObjective) -> float:
     return math.sqrt(float((teacher(judge.u) - judge.t).square().mean()))
 
 
-def teach(
-    run: TrainingRun, objective: DataObjective, plan: TrainingPlan, teacher: ProcessTeacher, seed: int, end: bool = True
-) -> tuple[KAN, str]:
-    """Trains the network on the teacher's mean; the run keeps the best state.
-
-    Args:
-        run: A run, which is judged by points of the teacher's mean that the network does not learn from.
-        objective: The rows, whose network is the start.
-        plan: The plan of the training.
-        teacher: The teacher, in the units of the objective.
-        seed: Seed of the points that are drawn.
-        end: Whether no `finish` follows, which learns what lies beyond the rows.
-
-    Returns:
-        The network, whose score is what it misses between the rows, and a sentence about it.
-    """
-    from splinework.train.exchange import exchange  # loaded by the first network that is taught
-
-    points = _points(objective, seed)
-    unseen = new_points(objective.u, round(HELD_OUT_SHARE * len(points)), seed)
-    student = replace(objective, u=points, t=teacher(points), weights=None)
-    judge = run.held_out
-    between = replace(student, u=unseen, t=teacher(unseen))
-    run.judge_anew(student, between)
-    try:
-        with run.approximating("teacher, ", TARGET_SHARE * teacher.uncertainty(unseen), SETTLES):
-            run_stages(run, student, replace(plan, starts=min(plan.starts, N_STARTS), smooths="never"))
-            if end:
-                exchange(run, student, plan, objective.u, teacher, seed)
-        assert run.best is not None
-        run.judge_anew(student.on(run.best), between)
-    finally:
-        run.held_out = judge
-    misfit = run.best_score / math.sqrt(objective.spread)
-    return run.best, f"{len(points)} points of {teacher} taught the network, which differs by {100 * misfit:.2g} %"
-
-
 def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed: int, learned: Learned) -> None:
-    """The last steps of a network that learned from a process, or from curves: that learns from all rows, and it from that."""
+    """The last steps of a network that has learned from an estimate: that learns from all rows, and the network from that."""
     assert run.best is not None
-    teacher = learned.process
     if learned.source == "mean":
         run.held_out = None
         return take_constant(run, everything)
-    if teacher is None:
+    if learned.source == "curves":
         run.held_out, curves = None, estimated_curves(everything, learned.curves)
         assert curves is not None
         take_curves(run, everything, plan, curves)
         return
-    from splinework.train.exchange import exchange  # loaded by the first network that is taught
+    from splinework.train.distillation import teach_finally
 
     everything, penalties = everything.on(copy.deepcopy(run.best)), run.best_penalties
-    known = teacher.curves if isinstance(teacher.curves, SumOfCurves) else None
-    curves = None if teacher.curves is None else estimated_curves(everything, known)
-    # Where the network is far from the process, hyperparameters of more rows would not make it a better one.
-    far = run.best_score > MAX_BEHIND * float(replace(teacher, curves=None).left_out.square().mean().sqrt())
-    knowing = ProcessTeacher.of(
-        everything.samples, seed, curves, teacher.covariances, quick=far, deadline=run.half_time
-    )
-    points = _points(everything, seed)
-    student = replace(everything, u=points, t=knowing(points), weights=None)
-    run.judge_anew(student, None)
-    with run.approximating("teacher, ", TARGET_SHARE * knowing.uncertainty(points), SETTLES):
-        run.advance(student, plan.method, N_FINAL_STEPS, "polish")
-        exchange(run, student, plan, everything.u, knowing, seed)
-    run.judge_anew(student.on(run.best), None)
-    extend_margins(run, student)  # of a few rows one is more than the points that a grid may leave out
+    knowing: Teacher
+    if learned.trees is None:
+        assert learned.process is not None
+        # Where the network is far from the process, hyperparameters of more rows would not make it a better one.
+        left_out = replace(learned.process, curves=None).left_out
+        far = run.best_score > MAX_BEHIND * float(left_out.square().mean().sqrt())
+        knowing = _process_of_all(run, everything, seed, learned.process, quick=far)
+    else:
+        from splinework.train.boosting import BoostedTrees, BoostingTeacher
+
+        beside, trees = learned.trees.beside, learned.trees.trees
+        if isinstance(beside, ProcessTeacher):
+            beside = _process_of_all(run, everything, seed, beside, quick=True)
+        elif isinstance(beside, SumOfCurves):
+            beside = estimated_curves(everything, beside)
+        knowing = BoostingTeacher.of(BoostedTrees.of(everything.samples, seed, trees.leaves), beside)
+    teach_finally(run, everything, plan, knowing, seed, rough=learned.source == "trees")
     run.best_penalties = penalties
 
 
-def _points(objective: DataObjective, seed: int) -> Tensor:
-    """Draws the points that the network learns from: the rows, and others where further rows would lie."""
-    count = max(MIN_POINTS, POINTS_PER_PARAMETER * objective.model.parameter_count(active=True))
-    return draw_points(objective.u, count, torch.Generator().manual_seed(seed))
+def _process_of_all(
+    run: TrainingRun, everything: DataObjective, seed: int, teacher: ProcessTeacher, *, quick: bool
+) -> ProcessTeacher:
+    """The process of most rows, and the curves beside it, fitted to all rows."""
+    known = teacher.curves if isinstance(teacher.curves, SumOfCurves) else None
+    curves = None if teacher.curves is None else estimated_curves(everything, known)
+    return ProcessTeacher.of(everything.samples, seed, curves, teacher.covariances, quick=quick, deadline=run.half_time)
 
 
 def _is_exact(run: TrainingRun, objective: DataObjective) -> bool:

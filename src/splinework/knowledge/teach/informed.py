@@ -21,13 +21,13 @@ from splinework.nn.network import KAN
 from splinework.splines.cones import ODD
 from splinework.train import fit as fit_rows
 from splinework.train.data_split import set_units
+from splinework.train.distillation import N_STARTS
 from splinework.train.fitting import FitResult
 from splinework.train.losses import Loss, make_loss
 from splinework.train.losses.framed import FramedLoss
 from splinework.train.options import TrainingOptions
 from splinework.train.residual import Residual
 from splinework.train.sources import Source
-from splinework.train.teacher import N_STARTS
 from splinework.train.uncertainty import TrainingData
 
 ANCHOR_WEIGHT = 10.0

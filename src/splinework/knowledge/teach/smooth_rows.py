@@ -15,10 +15,11 @@ from splinework.train.additive import is_estimable, judged_fit
 from splinework.train.between_rows import N_COMPARED_POINTS, draw_points, new_points
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples, set_units
+from splinework.train.distillation import MIN_POINTS, POINTS_PER_PARAMETER
 from splinework.train.losses import Squared
 from splinework.train.options import TrainingOptions
 from splinework.train.process_teacher import ProcessTeacher
-from splinework.train.teacher import MAX_INPUTS, MAX_OUTPUTS, MAX_ROWS, MIN_POINTS, MIN_ROWS, POINTS_PER_PARAMETER
+from splinework.train.teacher import MAX_INPUTS, MAX_OUTPUTS, MAX_ROWS, MIN_ROWS
 
 
 @torch.no_grad()
