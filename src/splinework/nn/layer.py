@@ -15,7 +15,7 @@ from typing_extensions import Unpack
 from splinework.errors import ArgumentError, ConfigError, DtypeError
 from splinework.errors.foreign import advice, explained
 from splinework.kernels import BasisTable, EdgeParameters, check_extrapolation, layer_sums
-from splinework.kernels.torch_internals import functional_transform
+from splinework.splines.torch_internals import functional_transform
 from splinework.nn import initialise
 from splinework.nn.arrays import check_columns
 from splinework.nn.initialise import FactoryKeywords

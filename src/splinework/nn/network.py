@@ -20,7 +20,7 @@ from splinework.errors.foreign import advice, explained, method_advice
 from splinework.kernels import AffineUnits, active, network_sums
 from splinework.kernels.chain import Prepared
 from splinework.kernels.dispatch import prepared
-from splinework.kernels.torch_internals import hooks_of_all_modules, plain
+from splinework.splines.torch_internals import hooks_of_all_modules, plain
 from splinework.nn.arrays import admitted, check_columns
 from splinework.nn.config import PAPER_OPTIONS, KANConfig, one_each
 from splinework.nn.initialise import present
