@@ -53,24 +53,9 @@ def pytest_collect_file(file_path: Path) -> Generator[None, list[pytest.Collecto
     ]
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport]:
-    """Every other worker collects backwards, so that two find half of the files rewritten by each other."""
-    report = yield
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-    if int(worker.removeprefix("gw")) % 2 and isinstance(collector, pytest.Session | pytest.Directory):
-        report.result.reverse()
-    return report
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Laws of all backends are slow in Triton's interpreter; its own tests have quick ones. Large families are thinned.
-
-    Workers have collected in different orders: files are put in that of their names, from the last one, so that the longest test,
-    that of types, is among the first.
-    """
-    items.sort(key=lambda item: str(item.path), reverse=True)
+    """Laws of all backends are slow in Triton's interpreter; its own tests have quick ones. Large families are thinned."""
     families: dict[tuple[str, str], list[pytest.Function]] = defaultdict(list)
     for item in items:
         if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
