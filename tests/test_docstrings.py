@@ -107,6 +107,7 @@ SUBJECTS = {
 WITHOUT = {
     "splines/bases/functions.py": "functions of several kinds of numbers, for the formulas of the bases",
     "train/optim/base.py": "what an optimiser is asked for",
+    "splines/torch_internals.py": "queries of torch's state",
     "train/optim/torch_optim.py": "optimisers of torch, wrapped",
 }
 """Modules of these subjects that have no formula of their own, and why."""

@@ -236,12 +236,6 @@ def test_ctrl_c_in_the_middle_of_writing_lets_it_end_and_once_more_leaves_nothin
     assert (folder / "splinework-d" / "model.safetensors").exists() == (times == 1)
 
 
-def test_an_unknown_command_suggests_the_nearest(run):
-    result = run("fti")
-    assert result.exit_code == 2
-    assert "fti" in result.stderr
-
-
 def test_errors_of_the_data_come_before_any_work(run, folder, pipeline):
     frame = pd.DataFrame({"a": np.arange(20.0), "y": pd.date_range("2024-01-01", periods=20)})
     frame.to_parquet("d.parquet")

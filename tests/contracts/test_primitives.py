@@ -86,6 +86,17 @@ def test_an_empty_batch_gives_empty_sums_and_a_scatter_of_zeros(backend: Backend
 
 
 @every_recipe
+def test_rows_and_their_gradients_are_the_same_beside_points_outside(basis):
+    for extrapolation in EXTRAPOLATIONS:
+        table = table_of(basis, "silu", extrapolation)
+        x, far = points(9), points(9, beyond=1.0)
+        alone, beside = table.rows(x), table.rows(torch.cat([x, far]))
+        assert torch.equal(alone, beside[:9])
+        leaf = x.clone().requires_grad_()
+        assert_same(gradients(table.rows(leaf), torch.ones_like(alone), leaf)[0], table.rows(x, 1).sum(-1))
+
+
+@every_recipe
 @every_backend
 def test_single_precision_agrees_with_double(backend: Backend, basis):
     table = table_of(basis, "silu", "linear")

@@ -44,27 +44,22 @@ def network(seed: int):
     )
 
 
-@needs_tools
-@pytest.mark.parametrize("seed", [1, 5, 46])
-def test_networks_pass_and_every_neuron_is_proven(seed, tmp_path: Path):
-    model = network(seed)
-    found = verify(sound(model, options_of(seed)).write(tmp_path / "a"), vectors=2000, simulators=("iverilog",))
-    assert found.passed, found.failures
-    assert (found.mismatches, found.neurons_proven) == (0, sum(model.shape[1:]))
-    assert found.vectors >= 2000
+MANY = 100_000
 
 
-@pytest.mark.slow
 @needs_tools
-@pytest.mark.parametrize("seed", range(50))
-def test_50_networks_with_100000_vectors(seed, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("seed", "vectors"),
+    [(1, 2000), (5, 2000), (46, 2000), *(pytest.param(seed, MANY, marks=pytest.mark.slow) for seed in range(50))],
+)
+def test_networks_pass_and_every_neuron_is_proven(seed, vectors, tmp_path: Path):
     model = network(seed)
-    both = seed % 5 == 0 and tools.find("verilator") is not None
+    both = vectors == MANY and seed % 5 == 0 and tools.find("verilator") is not None
     simulators = ("iverilog", "verilator") if both else ("iverilog",)
-    found = verify(sound(model, options_of(seed)).write(tmp_path / "a"), vectors=100_000, simulators=simulators)
+    found = verify(sound(model, options_of(seed)).write(tmp_path / "a"), vectors=vectors, simulators=simulators)
     assert found.passed, found.failures
     assert (found.mismatches, found.neurons_proven) == (0, sum(model.shape[1:]))
-    assert found.vectors >= 100_000
+    assert found.vectors >= vectors
 
 
 @pytest.mark.slow

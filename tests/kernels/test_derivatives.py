@@ -116,48 +116,35 @@ def test_third_derivatives_of_networks_are_the_reference_s(name):
     assert relative_distance(third(), by_reference(third)) <= 1e-10
 
 
-with_and_without_graph = pytest.mark.parametrize("create_graph", [False, True])
+def gradients_are_the_reference_s(value: Callable[[], tuple[Tensor, list[Tensor]]], tolerance: float = 1e-11) -> None:
+    """Of a sum in some leaves, with a graph of their own and without."""
+    for create_graph in (False, True):
+
+        def gradients(create_graph: bool = create_graph) -> Tensor:
+            y, leaves = value()
+            found = torch.autograd.grad(y.sum(), leaves, create_graph=create_graph, materialize_grads=True)
+            return torch.cat([t.flatten() for t in found]).detach()
+
+        assert relative_distance(gradients(), by_reference(gradients)) <= tolerance
 
 
-@with_and_without_graph
-def test_a_network_applied_to_its_own_outputs(create_graph):
+def test_a_network_applied_to_its_own_outputs():
     model = network([2, 3, 2], grid=3)
-
-    def gradients() -> Tensor:
-        x = 0.3 * normal(7, 2, seed=4).requires_grad_()
-        found = torch.autograd.grad(
-            model(model(x)).sum(), [x, *model.parameters()], create_graph=create_graph, materialize_grads=True
-        )
-        return torch.cat([t.flatten() for t in found]).detach()
-
-    assert relative_distance(gradients(), by_reference(gradients)) <= 1e-11
+    x = (0.3 * normal(7, 2, seed=4)).requires_grad_()
+    gradients_are_the_reference_s(lambda: (model(model(x)), [x, *model.parameters()]))
 
 
-@with_and_without_graph
-def test_layers_that_share_their_parameters(create_graph):
-    model = network([2, 2, 2], grid=3)
+def test_layers_that_share_their_parameters():
+    model, x = network([2, 2, 2], grid=3), normal(7, 2, seed=4).requires_grad_()
     first, second = model.kan_layers
     for name in ("coefficients", "base_weight", "bias"):
         setattr(second, name, getattr(first, name))
-
-    def gradients() -> Tensor:
-        x = normal(7, 2, seed=4).requires_grad_()
-        found = torch.autograd.grad(model(x).sum(), [x, *model.parameters()], create_graph=create_graph)
-        return torch.cat([t.flatten() for t in found]).detach()
-
-    assert relative_distance(gradients(), by_reference(gradients)) <= 1e-11
+    gradients_are_the_reference_s(lambda: (model(x), [x, *model.parameters()]))
 
 
-@with_and_without_graph
-def test_x_that_depends_on_the_parameters(create_graph):
-    model = network([2, 2], grid=3)
-
-    def gradients() -> Tensor:
-        x = normal(7, 2, seed=4) * model.kan_layers[0].bias
-        found = torch.autograd.grad(model(x).square().sum(), list(model.parameters()), create_graph=create_graph)
-        return torch.cat([t.flatten() for t in found]).detach()
-
-    assert relative_distance(gradients(), by_reference(gradients)) <= 1e-11
+def test_x_that_depends_on_the_parameters():
+    model, x = network([2, 2], grid=3), normal(7, 2, seed=4)
+    gradients_are_the_reference_s(lambda: (model(x * model.kan_layers[0].bias).square(), list(model.parameters())))
 
 
 def test_some_parameters_frozen_and_some_not():
@@ -168,13 +155,7 @@ def test_some_parameters_frozen_and_some_not():
             for key, parameter in layer.named_parameters():
                 parameter.requires_grad_(key != frozen)
         leaves = [p for p in model.parameters() if p.requires_grad]
-        for create_graph in (False, True):
-
-            def gradients(leaves=leaves, create_graph=create_graph) -> Tensor:
-                found = torch.autograd.grad(model(x).square().sum(), leaves, create_graph=create_graph)
-                return torch.cat([t.flatten() for t in found]).detach()
-
-            assert relative_distance(gradients(), by_reference(gradients)) <= 1e-12
+        gradients_are_the_reference_s(lambda leaves=leaves: (model(x).square(), leaves), 1e-12)
 
 
 @pytest.mark.parametrize("rows", [0, 1])

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -21,10 +20,7 @@ from splinework.nn.network import KAN
 from tests.contracts.cases import normal, relative_distance
 from tests.families import pairwise
 from tests.kernels.cases import (
-    EXTRAPOLATIONS,
-    KNOTS,
-    LAYOUTS,
-    MASKS,
+    FACTORS,
     SIZES,
     Problem,
     absolute_rows,
@@ -41,17 +37,8 @@ if "triton" not in BACKENDS:
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch warns of itself while it traces
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-6}
-FACTORS: dict[str, Sequence[object]] = {
-    "degree": range(10),
-    "knots": KNOTS,
-    "extrapolation": EXTRAPOLATIONS,
-    "mask": MASKS,
-    "layout": LAYOUTS,
-    "size": [s for s in SIZES if s != "long"],
-    "base": ("silu", "tanh", "none"),
-    "weighted": (True, False),
-    "grid": (1, 6, 60),
-}
+SETTINGS = {name: values for name, values in FACTORS.items() if name not in ("algorithm", "variant", "threads")}
+SETTINGS |= {"size": [s for s in SIZES if s != "long"], "grid": (1, 6, 60)}
 every_dtype = pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 
 
@@ -66,7 +53,7 @@ def errors_against_reference(p: Problem) -> dict[str, float]:
 
 def cases() -> list[object]:
     """All pairs of settings; the first few of them quick."""
-    every = pairwise(FACTORS)
+    every = pairwise(SETTINGS)
     return [
         pytest.param(c, marks=[pytest.mark.slow] if n >= 4 else [], id="-".join(map(str, c.values())))
         for n, c in enumerate(every)

@@ -13,20 +13,16 @@ from splinework.nn.layer import GRID_KINDS, KANLayer
 from splinework.splines.bases import BSpline, Chebyshev
 from tests.contracts.cases import RECIPES, every_recipe, normal, relative_distance, seeded, table_oracle
 from tests.families import every, raising
+from tests.nn.convolution_cases import DOUBLE, randomised
 
 every_kind = pytest.mark.parametrize("grid_kind", GRID_KINDS)
 # A learnable grid needs knots.
 FAMILIES = [(b, kind) for b in RECIPES for kind in GRID_KINDS if kind != "learnable" or isinstance(b, BSpline)]
-DOUBLE = {"dtype": torch.float64}
 
 
 def layer_of(inputs: int = 3, outputs: int = 2, **options) -> KANLayer:
     """A layer in which no number is special."""
-    layer = KANLayer(inputs, outputs, generator=seeded(1), **DOUBLE, **options)
-    with torch.no_grad():
-        for seed, parameter in enumerate(layer.parameters()):
-            parameter.copy_(0.4 * normal(*parameter.shape, seed=seed) + 0.2)
-    return layer
+    return randomised(KANLayer(inputs, outputs, generator=seeded(1), **DOUBLE, **options))
 
 
 def move_grid(layer: KANLayer) -> None:

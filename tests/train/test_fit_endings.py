@@ -16,6 +16,7 @@ from splinework.train.optim import Adam, LevenbergMarquardt, Optimiser, Stepper
 from tests.families import slow
 from tests.interpret.edit.cases import same_state, state_of
 from tests.train.cases import fresh, noise, quick, smooth, uniform
+from tests.train.test_progress import Stream
 
 X = uniform(80)
 Y = smooth(X)
@@ -259,30 +260,11 @@ def test_batches_are_told_as_often_as_costs_little():
 # -------------------------------------------------------------------------------------------------- the terminal
 
 
-class Terminal:
-    """An error stream that says it is a terminal, and remembers."""
-
-    def __init__(self) -> None:
-        self.text = ""
-
-    def isatty(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        self.text += text
-        return len(text)
-
-    def flush(self) -> None:
-        pass
-
-    encoding = "utf-8"
-
-
 @pytest.mark.parametrize(("wanted", "patience"), [(True, 0.0), (True, 60.0), (False, 0.0)])
 def test_progress_goes_to_a_terminal_s_error_stream_after_a_while_and_never_to_the_output(
     wanted, patience, monkeypatch, capsys
 ):
-    terminal = Terminal()
+    terminal = Stream(terminal=True)
     monkeypatch.setenv("TERM", "xterm")  # whatever terminal runs this test
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys, "stderr", terminal)
@@ -297,7 +279,7 @@ def test_progress_goes_to_a_terminal_s_error_stream_after_a_while_and_never_to_t
 
 
 def test_progress_is_taken_away_when_a_callback_fails(monkeypatch):
-    terminal = Terminal()
+    terminal = Stream(terminal=True)
     monkeypatch.setenv("TERM", "xterm")  # whatever terminal runs this test
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys, "stderr", terminal)

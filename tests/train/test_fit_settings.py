@@ -1,17 +1,19 @@
 """What the settings of `fit` mean: held-out rows, seeds, starts, optimisers; and what wrong ones get."""
 
 import math
+import sys
 
 import pandas as pd
 import pytest
 import torch
-from threadpoolctl import threadpool_info
+from threadpoolctl import ThreadpoolController, threadpool_info
 
 import splinework as sw
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.splines.bases import BSpline
 from splinework.train import Roughness, fit
 from splinework.train.optim import Adam
+from splinework.train.threads import one_thread
 from tests.contracts.cases import normal
 from tests.families import every, raising
 from tests.interpret.edit.cases import state_of
@@ -282,6 +284,25 @@ def test_small_fits_have_one_thread_and_large_ones_all():
 def test_small_searches_have_one_thread():
     assert watched(sw.sparsify, sw.KAN([2, 1]), X[:20], Y[:20], accuracy=0.5) == {1}
     assert watched(sw.discover, X, Y + noise(100), effort=3) == {1}
+
+
+def test_libraries_have_one_thread_and_are_looked_for_again_where_a_module_was_loaded(monkeypatch):
+    looked, libraries = [], ThreadpoolController()
+
+    class Watched(ThreadpoolController):
+        def __init__(self) -> None:
+            looked.append(1)
+            super().__init__()
+
+    monkeypatch.setattr("threadpoolctl.ThreadpoolController", Watched)
+    for modules in (1, 2):
+        monkeypatch.setitem(sys.modules, f"module {modules}", sys)
+        for _ in range(2):
+            with libraries.limit(limits=2):
+                with one_thread():
+                    assert {library["num_threads"] for library in libraries.info()} == {1}
+                assert {library["num_threads"] for library in libraries.info()} == {2}
+        assert len(looked) == modules
 
 
 def test_threads_come_back_after_an_error():

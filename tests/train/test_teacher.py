@@ -1,6 +1,7 @@
 """Teachers: where rows are few or noisy a network is as good as a Gaussian process, and where it can be better it is."""
 
 import copy
+import functools
 import math
 import warnings
 from dataclasses import replace
@@ -184,11 +185,17 @@ def test_an_interruption_of_the_teaching_loses_nothing_of_what_the_rows_gave(mon
     assert all(torch.equal(stopped[name], plain[name]) for name in plain)
 
 
-@pytest.mark.parametrize("far", [True, False])
-def test_a_process_that_the_network_is_far_from_is_not_searched_for_again(far, monkeypatch):
+@functools.cache
+def of_many_rows() -> tuple[torch.Tensor, torch.Tensor, ProcessTeacher]:
+    """Clean rows, and a process of most of them."""
     u = torch.rand(700, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2 - 1
     t = torch.sin(3 * u[:, :1]) * u[:, 1:]
-    teacher, asked = ProcessTeacher.of(Samples(u[:600], t[:600], None), 0, quick=True), []
+    return u, t, ProcessTeacher.of(Samples(u[:600], t[:600], None), 0, quick=True)
+
+
+@pytest.mark.parametrize("far", [True, False])
+def test_a_process_that_the_network_is_far_from_is_not_searched_for_again(far, monkeypatch):
+    (u, t, teacher), asked = of_many_rows(), []
     run, objective, plan = lesson(u, t, 0)
     run.best, run.best_score = objective.model, (10.0 if far else 1.0) * float(teacher.left_out.square().mean().sqrt())
     monkeypatch.setattr(process_search, "maximise", lambda start, *given: asked.append(start) or (start, 0.0))

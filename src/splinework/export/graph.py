@@ -139,13 +139,19 @@ def program(network: FrozenNetwork, frame: Frame | None = None) -> torch.export.
 
 
 def with_constants(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
-    """The program with factors and summands that single precision cannot represent as tensor constants.
+    """The program with factors, summands and tensors of one number that single precision cannot represent as constants.
 
     The ONNX exporter writes plain numbers in single precision.
     """
     module: Any = exported.module()
     takes = [getattr(torch.ops.aten, name).Tensor for name in ("add", "sub", "mul", "div")]
     count = 0
+    for node in list(module.graph.nodes):
+        if node.target is torch.ops.aten.full_like.default and isinstance(node.args[1], float):  # ones times the number
+            with module.graph.inserting_after(node):
+                filled = module.graph.call_function(torch.ops.aten.mul.Tensor, (node, node.args[1]))
+            node.replace_all_uses_with(filled, delete_user_cb=lambda user, filled=filled: user is not filled)
+            node.update_arg(1, 1.0)
     for node in list(module.graph.nodes):
         if node.op != "call_function" or node.target not in takes:
             continue

@@ -12,7 +12,7 @@ from splinework.kernels.addresses import MAX_SPLINES, TAILS, Spline
 from splinework.kernels.calculus import Calculus
 from splinework.kernels.edges import AffineUnits, EdgeParameters
 from splinework.kernels.table import BasisTable
-from splinework.kernels.torch_internals import plain, transformed
+from splinework.splines.torch_internals import plain, transformed
 
 Layers = Sequence[tuple[BasisTable, EdgeParameters]]
 """The functions and the parameters of each layer, the first layer first."""

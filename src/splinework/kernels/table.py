@@ -12,6 +12,7 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.errors.foreign import explained
 from splinework.splines.bases import Activation, Basis
+from splinework.splines.torch_internals import plain
 
 EXTRAPOLATIONS = ("linear", "constant", "zero", "natural")
 
@@ -55,7 +56,7 @@ class BasisTable:
         if self.extrapolation == "linear" and derivative == 1:
             return self._plain(nearest, 1)
         if derivative == 0:
-            return self._plain(nearest, 0) if self.extrapolation == "constant" else self.rows_and_slopes(x)[0]
+            return self._plain(nearest, 0) if self._is_level(x, beyond) else self.rows_and_slopes(x)[0]
         return self._plain(nearest, derivative) * (beyond == 0)[..., None]
 
     def rows_and_slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,6 +67,13 @@ class BasisTable:
         nearest = torch.clamp(x, low, high)
         slopes = self._plain(nearest, 1)
         return self._plain(nearest, 0) + slopes * (x - nearest)[..., None], slopes
+
+    def _is_level(self, x: Tensor, beyond: Tensor) -> bool:
+        """Whether no slope is added to the rows of these points: they are plain numbers, all of them inside."""
+        if self.extrapolation == "constant":
+            return True
+        differentiated = torch.is_grad_enabled() and (x.requires_grad or self.grid.requires_grad)
+        return plain(x) and x.device.type == "cpu" and not differentiated and not beyond.any()
 
     def _plain(self, x: Tensor, derivative: int) -> Tensor:
         if self.extrapolation == "zero" and not self.basis.vanishes_outside:

@@ -17,9 +17,9 @@ from torch.utils.checkpoint import checkpoint
 
 from splinework.errors import ArgumentError, ConfigError, ShapeError
 from splinework.errors.foreign import advice, explained
-from splinework.kernels.torch_internals import functional_transform
 from splinework.nn.arrays import check_numbers
 from splinework.nn.layer import KANLayer
+from splinework.splines.torch_internals import functional_transform
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 MAX_PATCH_NUMBERS = 2**22

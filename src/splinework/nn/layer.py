@@ -15,13 +15,13 @@ from typing_extensions import Unpack
 from splinework.errors import ArgumentError, ConfigError, DtypeError
 from splinework.errors.foreign import advice, explained
 from splinework.kernels import BasisTable, EdgeParameters, check_extrapolation, layer_sums
-from splinework.kernels.torch_internals import functional_transform
 from splinework.nn import initialise
 from splinework.nn.arrays import check_columns
 from splinework.nn.initialise import FactoryKeywords
 from splinework.nn.shaping import Cones, Shaping
 from splinework.splines import grid_points
 from splinework.splines.bases import DEFAULT_BASE, Basis, activation, make_basis
+from splinework.splines.torch_internals import functional_transform
 
 if TYPE_CHECKING:  # loaded with the first layer that has such edges
     from splinework.nn.edge_functions import EdgeFunction, EdgeFunctions

@@ -20,7 +20,6 @@ from splinework.errors.foreign import advice, explained, method_advice
 from splinework.kernels import AffineUnits, active, network_sums
 from splinework.kernels.chain import Prepared
 from splinework.kernels.dispatch import prepared
-from splinework.kernels.torch_internals import hooks_of_all_modules, plain
 from splinework.nn.arrays import admitted, check_columns
 from splinework.nn.config import PAPER_OPTIONS, KANConfig, one_each
 from splinework.nn.initialise import present
@@ -28,6 +27,7 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.nodes import Nodes, shape_of
 from splinework.nn.scaling import Scaling
 from splinework.splines.bases import Basis, make_basis
+from splinework.splines.torch_internals import hooks_of_all_modules, plain
 
 _KEYWORDS = ("shape", "grid", "degree", "basis", "names", "output_names", "features", "generator", "dtype", "device")
 _ELSEWHERE = {"nodes", "bases", "input_names", "output_names", "axioms"}

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 import splinework as sw
+from splinework.nn.nodes import shape_of
 from splinework.reproduce import experiment as ex
 from splinework.reproduce.paper_method import paper_network, prune_by_paper, rmse, train_by_paper
 from splinework.reproduce.rivals import Rows, default_fit, perceptron_fit, tensors
@@ -190,5 +191,4 @@ def _edges(shape: Sequence[Any]) -> int:
     >>> _edges([2, 2, 1]), _edges([2, [0, 1], 1])
     (6, 5)
     """
-    nodes = sw.KAN(list(shape)).config.nodes
-    return sum(before.width * after.fan_in for before, after in pairwise(nodes))
+    return sum(before.width * after.fan_in for before, after in pairwise(shape_of(list(shape))))

@@ -9,11 +9,16 @@ The splines are those of the recursion `B_m^k = u_m^k B_m^{k-1} + (1 - u_{m+1}^k
 `u_m^k = (x - t_m)/(t_{m+k} - t_m)` (de Boor 1978, ch. X).
 """
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from splinework.errors.foreign import explained
 from splinework.splines.knots import grid_points
+from splinework.splines.torch_internals import plain
 
 
 @explained
@@ -37,30 +42,37 @@ def cell_polynomials(knots: Tensor, degree: int) -> Tensor:
     tensor([0.5000, 1.0000])
     """
     t = knots.double()
-    inputs, count = t.shape
+    if not plain(knots) or knots.requires_grad or knots.device.type != "cpu":
+        pieces: Tensor = _pieces(torch, t, t.new_zeros, degree)
+        return pieces.to(knots.dtype)
+    with np.errstate(all="ignore"):
+        return torch.from_numpy(_pieces(np, t.numpy(), np.zeros, degree)).to(knots.dtype)
+
+
+def _pieces(lib: Any, t: Any, zeros: Callable[[tuple[int, ...]], Any], degree: int) -> Any:
+    """The polynomials by torch or NumPy, whose calls for small arrays take a fraction of the time, to the same bits."""
+    cells = t.shape[1] - 1
     width = t[:, 1:] - t[:, :-1]
     middle = (t[:, 1:] + t[:, :-1]) / 2
-    occupied = width > 0
-    cells = count - 1
     # Beyond the first and last knot the recursion needs knots that do not exist; splines that would use them do not
     # exist either, so repeating the end knots makes them exactly zero where they are asked for.
-    padded = torch.cat([t[:, :1].expand(-1, degree), t, t[:, -1:].expand(-1, degree)], dim=1)
-    pieces = occupied[:, :, None, None].to(t.dtype) * t.new_ones(inputs, cells, 1, 1)
+    padded = lib.concatenate([*[t[:, :1]] * degree, t, *[t[:, -1:]] * degree], 1)
+    # Slices, not `unfold`, whose derivative has no rule for `vmap`.
+    windows = lib.stack([padded[:, m : m + cells] for m in range(2 * degree + 1)], -1)
+    pieces = ((width > 0) * lib.ones_like(width))[..., None, None]
     for k in range(1, degree + 1):
-        raised = t.new_zeros(inputs, cells, k + 1, k + 1)
+        raised = zeros((*width.shape, k + 1, k + 1))
         # B_{m,k-1} with m = c-k+1+a feeds B_{m,k} (rising) and B_{m-1,k} (falling); both share the span t_m … t_{m+k}.
-        # Slices, not `unfold`, whose derivative has no rule for `vmap`.
-        windows = torch.stack([padded[:, m : m + cells] for m in range(degree - k + 1, degree + k + 1)], dim=-1)
-        start, stop = windows[..., :k], windows[..., k:]
+        start, stop = windows[..., degree - k + 1 : degree + 1], windows[..., degree + 1 : degree + k + 1]
         span = stop - start
-        inverse = torch.where(span > 0, 1 / torch.where(span > 0, span, torch.ones_like(span)), 0.0)
-        slope = (width[:, :, None] * inverse)[:, :, None] * pieces
-        raised[:, :, :k, 1:] += ((middle[:, :, None] - start) * inverse)[:, :, None] * pieces
-        raised[:, :, 1:, 1:] += slope
-        raised[:, :, :k, :k] += ((stop - middle[:, :, None]) * inverse)[:, :, None] * pieces
-        raised[:, :, 1:, :k] -= slope
+        inverse = lib.where(span > 0, 1 / lib.where(span > 0, span, 1.0), 0.0)
+        slope = (width[..., None] * inverse)[..., None, :] * pieces
+        raised[..., :k, 1:] += ((middle[..., None] - start) * inverse)[..., None, :] * pieces
+        raised[..., 1:, 1:] += slope
+        raised[..., :k, :k] += ((stop - middle[..., None]) * inverse)[..., None, :] * pieces
+        raised[..., 1:, :k] -= slope
         pieces = raised
-    return pieces.to(knots.dtype)
+    return pieces
 
 
 @explained

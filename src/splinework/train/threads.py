@@ -5,6 +5,7 @@ another program needs one of them, each product waits for that.
 """
 
 import multiprocessing
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -23,16 +24,22 @@ class _Limit:
         self._lock = threading.Lock()
         self._inside = 0
         self._torch = 1
+        self._libraries: Any = None
+        self._modules = 0
         self._blas: Any = None
 
     def enter(self) -> None:
         with self._lock:
             self._inside += 1
             if self._inside == 1:
-                from threadpoolctl import threadpool_limits  # loaded by the first fit
+                from threadpoolctl import ThreadpoolController  # loaded by the first fit
 
+                if self._modules != len(
+                    sys.modules
+                ):  # what is loaded is looked at, in 3 ms, where a module may have loaded more
+                    self._libraries, self._modules = ThreadpoolController(), len(sys.modules)
                 self._torch = torch.get_num_threads()
-                self._blas = threadpool_limits(limits=1)
+                self._blas = self._libraries.limit(limits=1)
             torch.set_num_threads(1)
 
     def leave(self) -> None:

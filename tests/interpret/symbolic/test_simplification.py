@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import sympy
 
+from splinework.interpret.symbolic import ranking
 from splinework.interpret.symbolic.expression import compile_expression, node_count, symbol
 from splinework.interpret.symbolic.simplification import simplified
 from splinework.interpret.symbolic.time_limit import run_within
+from tests.families import every
 
 X = sympy.Symbol("x", real=True)
 
@@ -109,3 +111,12 @@ def test_long_numbers_are_no_fractions(number):
     """A fraction of nine digits is not simpler than a number of nine."""
     found = simplified(sympy.Float(number) * sympy.exp(X), ["x"], np.linspace(0, 1, 9)[:, None])
     assert found == sympy.Float(number) * sympy.exp(X)
+
+
+@every(
+    "text", ["(x + y + 1)**2*(x - 2)**3", "(x + y)**-3", "exp(x*(y + 1))*sin((x - y)*(x + y))", "(x + y)**(7/2)", "x"]
+)
+def test_no_sum_has_more_terms_than_was_foreseen(text):
+    expanded = ranking.multiplied_out(sympy.sympify(text))
+    most = max((len(part.args) for part in sympy.preorder_traversal(expanded) if part.is_Add), default=1)
+    assert most <= ranking.most_terms(sympy.sympify(text)) <= ranking.FEW_TERMS

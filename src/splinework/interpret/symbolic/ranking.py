@@ -49,6 +49,8 @@ MAX_REWRITTEN, MAX_FORMS = 3, 6
 """Entries that are tried in forms which may need fewer constants, and forms of each in which numbers may be simple."""
 MAX_FRONT = 6
 """Most rows of entries that are simpler, or more accurate, than the best ones."""
+FEW_TERMS = 100
+"""Terms up to which an expression is multiplied out in this process: that takes less than to start one for a time limit."""
 STRONG_EVIDENCE = 3.0
 """Nats of errors that a part of a formula, or a longer one, must explain to be shown: a factor of 20 (Kass & Raftery 1995)."""
 Found = TypeVar("Found")
@@ -148,7 +150,7 @@ def _final_rows(
     outside = None if held is None else _error(whole, splines, held)
     proposal = Proposal.of(whole, splines, target)
     found: list[FormulaRow] = []
-    forms = (with_unit_constants(proposal.bare), _multiplied_out(proposal.bare), *with_units_outside(proposal.bare))
+    forms = (with_unit_constants(proposal.bare), multiplied_out(proposal.bare), *with_units_outside(proposal.bare))
     for variant in list(dict.fromkeys(forms))[:MAX_FORMS]:
         if found and clock.now() > deadline:
             break
@@ -188,11 +190,24 @@ def _unsnapped_row(entry: PoolEntry, name: str, target: FitTarget, held: FitTarg
     return [made] if made is not None and made.inputs else []
 
 
-def _multiplied_out(expression: Any) -> Any:
+def multiplied_out(expression: Any) -> Any:
     """Squares and products of sums expanded, where the result is short."""
     expand = partial(sympy.expand, power_exp=False, power_base=False, log=False, trig=False)
-    expanded = run_within(1.0, expand, expression, otherwise=expression)
+    short = most_terms(expression) <= FEW_TERMS
+    expanded = expand(expression) if short else run_within(1.0, expand, expression, otherwise=expression)
     return expanded if node_count(expanded) <= 2 * node_count(expression) + 20 else expression
+
+
+def most_terms(expression: Any) -> int:
+    """A number of terms that no sum in the expression has more of when it is multiplied out."""
+    terms = [most_terms(part) for part in expression.args]
+    if expression.is_Add:
+        return sum(terms)
+    if expression.is_Mul:
+        return math.prod(terms)
+    if expression.is_Pow and expression.exp.is_Rational:
+        return int(min(terms[0] ** math.ceil(abs(expression.exp)), FEW_TERMS + 1))
+    return max(terms, default=1)
 
 
 def formula_row(

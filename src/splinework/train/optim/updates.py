@@ -15,7 +15,7 @@ from torch.optim import Adam, AdamW, Optimizer
 from torch.optim import optimizer as torch_optimizer
 
 from splinework.kernels import native
-from splinework.kernels.torch_internals import plain
+from splinework.splines.torch_internals import plain
 
 _KINDS = (torch.float32, torch.float64)
 _NAMES = ("exp_avg", "exp_avg_sq", "step")

@@ -1,6 +1,7 @@
 """Certificates as files, and a checker that takes what is right and nothing else."""
 
 import copy
+import functools
 import json
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,7 @@ from tests.families import slow
 from tests.knowledge.axioms.verify.models import any_model, box_for, smooth
 
 
+@functools.cache
 def pool() -> list[tuple[sw.KAN, dict[str, Any]]]:
     """Models and certificates of every status."""
     found = []
@@ -34,9 +36,6 @@ def pool() -> list[tuple[sw.KAN, dict[str, Any]]]:
         ):
             found.append((model, verify(model, text).to_dict()))
     return found
-
-
-POOL = pool()
 
 
 def test_what_was_written_is_read(tmp_path):
@@ -155,7 +154,7 @@ def tampered(count: int, seed: int) -> tuple[int, int, int]:
     draw = np.random.default_rng(seed)
     rejected = sealed = sealed_rejected = 0
     for _ in range(count):
-        model, content = POOL[int(draw.integers(len(POOL)))]
+        model, content = pool()[int(draw.integers(len(pool())))]
         content = json.loads(json.dumps(content))
         lies = changed(content, draw)
         rejected += not check(model, content)
@@ -180,7 +179,7 @@ def test_a_thousand_changed_certificates_are_rejected():
 
 
 def test_a_certificate_is_about_one_model():
-    model, content = POOL[0]
+    model, content = pool()[0]
     assert check(model, content)
     verdict = check(smooth([2, 3, 1], 7), content)
     assert not verdict

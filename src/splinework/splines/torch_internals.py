@@ -1,6 +1,6 @@
 """Queries of torch's state, and the only place for its private names: is a compiler, transform, mode or hook active?
 
-The fast path passes plain tensors to C++ and hides the work from torch; this is allowed only if no compiler, transform, mode,
+Fast paths pass plain tensors to C++ or NumPy and hide the work from torch; this is allowed only if no compiler, transform, mode,
 tracer or hook has to see it. Torch has a public query for compilers and none for the others.
 """
 
