@@ -91,7 +91,7 @@ def mode_of_many(
         for j in range(y.shape[1]):
             response, information = (each[some] for each in task.working(at, *sample[1:], j, MIN_SLOPE))
             how: dict[str, Any] = {"noise": 1 / float(information.mean()), "changed": True, "is_last": False}
-            how["quick"], how["begun"] = not last, processes.pop(0).covariance if last else None
+            how["begun"] = processes.pop(0).covariance if last else None
             share = information / information.mean()
             processes.append(fit_process(sample[0][some][:, used], response, weights=share, seed=seed, **how))
         found = [_of_inputs(each, used) for each in processes]
@@ -237,10 +237,14 @@ class _Regressions:
             return float(loss), against(slopes).numpy()
 
         first = against(self.pulled(information * (responses - centres)))
-        options: dict[str, Any] = {"maxiter": MAX_STEPS, "ftol": MIN_GAIN, "gtol": 0.0}
-        numbers = scaled(
-            torch.from_numpy(minimize(cost, first.numpy(), jac=True, method="L-BFGS-B", options=options).x)
+        found = minimize(
+            cost,
+            first.numpy(),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": MAX_STEPS, "ftol": MIN_GAIN, "gtol": 0.0},
         )
+        numbers = scaled(torch.from_numpy(found.x))
         return numbers, self.outputs(numbers)
 
     def posterior(self, y: Tensor, weights: Tensor, task: Task, numbers: Tensor, outputs: Tensor) -> Mode:
