@@ -69,7 +69,8 @@ def test_refits_of_many_rows_end_at_the_minimum_whatever_they_started_from(task)
 @pytest.mark.parametrize("task", [Binary(), Multiclass()], ids=str)
 def test_cross_products_are_those_of_a_sample_however_many_rows_there_are(task, monkeypatch):
     """They cost the rows times the square of the columns, for each class, fold and round."""
-    monkeypatch.setattr(additive, "MAX_FEW_ROWS", 300)
+    for name in ("MAX_FEW_ROWS", "MAX_START_ROWS"):
+        monkeypatch.setattr(additive, name, 300)
     monkeypatch.setattr(additive, "MAX_VARIANCE_ROWS", 600)
     columns, y, weights = classes(task, 2400)
     seen = []

@@ -22,7 +22,7 @@ from splinework.interpret.edit.side_by_side import mean_network
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation
 from splinework.tabular.ensemble_size import MIN_MANY_ROWS
-from splinework.tabular.many_row_process import MIN_SLOPE, Mode, learned_network, mode_of_many
+from splinework.tabular.many_row_process import MIN_SLOPE, Mode, learned_network, mode_of_many, moderated
 from splinework.tabular.smooth import MAX_ROWS, SmoothEstimate, network_for, of_inputs
 from splinework.tabular.stacking import CHOSEN_Z, Stacking, stack
 from splinework.tabular.tasks import Classification, Task
@@ -44,8 +44,6 @@ N_SEARCHES, MAX_TURNS = 3, 10
 """Turns of reweighting in which hyperparameters are searched for, and further ones at most."""
 MAX_CHANGE = 1e-3
 """Change of the loss in a turn, as a share of it, below which outputs are at the mode."""
-MIN_LEFT = 1e-3
-"""Least share of a row's own variance that its output has without it."""
 GAIN_OF_LENGTH = 0.5
 """What a length scale that the rows have chosen adds to their log likelihood by chance, in the mean (Wilks 1938)."""
 MIN_SHARE = 0.05
@@ -78,11 +76,6 @@ class LatentTeacher(ProcessTeacher):
         means, deviations = super().posterior(u)
         own = moderated(means - self.origin, deviations.square() * self.slopes) + self.origin
         return (own if self.other is None else self.share * own + (1 - self.share) * self.other(u)), deviations
-
-
-def moderated(outputs: Tensor, variance: Tensor) -> Tensor:
-    """The outputs whose probabilities are those of normal ones in the mean, nearly; variances are times `π / 8`."""
-    return outputs / (1 + variance).sqrt()
 
 
 def latent_network(
@@ -121,15 +114,16 @@ def latent_network(
         start = mixture.task.constant(rows.t, rows.weights).expand_as(rows.t)
     else:
         start = (curves(rows.u).detach() - scaling.y_shift) / scaling.y_scale
-    known: tuple[Covariance, ...] = ()
-    many = isinstance(mixture.task, Classification) and len(rows.u) > MAX_EXACT_ROWS
-    known_of_many = (torch.full_like(rows.t, math.nan).index_copy(0, held, mixture.outputs), needed) if many else None
-    for task in dict.fromkeys((mixture.task if many else mixture.task.of_right_labels(), mixture.task)):
-        how: dict[str, Any] = {"seed": seed, "names": names, "begun": known, "seen": known_of_many}
-        estimate = latent_estimate(rows.u, rows.t, rows.weights, task, start, **how)
+    many, estimate, tasks = False, None, dict.fromkeys((mixture.task.of_right_labels(), mixture.task))
+    how: dict[str, Any] = {"seed": seed, "names": names}
+    if isinstance(mixture.task, Classification) and len(rows.u) > MAX_EXACT_ROWS:
+        many, how["seen"] = True, (torch.full_like(rows.t, math.nan).index_copy(0, held, mixture.outputs), needed)
+    for task in reversed(tasks) if many else tasks:
+        if estimate is None or not many:
+            estimate = latent_estimate(rows.u, rows.t, rows.weights, task, start, **how)
         if estimate is None or estimate.teacher is None:
             return None
-        known = estimate.teacher.covariances
+        how["begun"] = estimate.teacher.covariances
         share = _share(estimate.out_of_fold[held], of_curves, t, weights, task)
         blend = share * estimate.out_of_fold[held] + (1 - share) * of_curves
         judged = stack(blend, (), t, weights, task)
@@ -279,13 +273,10 @@ def latent_estimate(
         slopes=factor * scaling.scale.square(),
         origin=-scaling.shift / scaling.scale,
     )
-    unseen = mode.unseen
-    if factor:
-        variance = mode.variance
-        if variance is None:
-            variance = torch.stack([process.deviation(u).square() for process in mode.processes], dim=1)
-        without = variance / (1 - variance * mode.weights).clamp_min(MIN_LEFT)  # what is open without the row itself
-        unseen = moderated(unseen, factor * without)
+    if factor and mode.variance is None:
+        variance = torch.stack([process.deviation(u).square() for process in mode.processes], dim=1)
+        mode = replace(mode, variance=variance)
+    unseen = mode.moderated if factor else mode.unseen
     objective = DataObjective(model, u=u, t=scaling(mode.outputs), weights=weights, seed=seed)
     return SmoothEstimate(unseen, objective, teacher)
 

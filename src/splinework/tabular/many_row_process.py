@@ -8,8 +8,10 @@ curvature of each, so that covariances are worked out, and their products with t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from splinework.tabular.ensemble import (
     with_all_inputs,
 )
 from splinework.tabular.grids import layer_of
+from splinework.tabular.stacking import stack
 from splinework.tabular.tasks import Regression, Task
 from splinework.train.between_rows import draw_points
 from splinework.train.covariance import kernel_of
@@ -37,6 +40,8 @@ N_NODES = 500
 higher than with 1000, in a third of the time."""
 MIN_SLOPE = 1e-4
 """Least derivative of a mean by its output, relative to 1: a row beyond says nothing of the output."""
+MIN_LEFT = 1e-3
+"""Least share of a row's own variance that its output has without it."""
 MIN_FREE = 1e-6
 """Least share of a row's own residual that is left beside it."""
 HIDDEN_NODES, POINTS_PER_ROW, MIN_POINTS = 48, 2, 10_000
@@ -67,11 +72,23 @@ class Mode:
     weights: Tensor
     variance: Tensor | None = None
 
+    @property
+    def moderated(self) -> Tensor:
+        """The outputs without each row, of the mean of the probabilities that are open without it."""
+        assert self.variance is not None
+        without = self.variance / (1 - self.variance * self.weights).clamp_min(MIN_LEFT)
+        return moderated(self.unseen, math.pi / 8 * without)
+
+
+def moderated(outputs: Tensor, variance: Tensor) -> Tensor:
+    """The outputs whose probabilities are those of normal ones in the mean, nearly; variances are times `π / 8`."""
+    return outputs / (1 + variance).sqrt()
+
 
 def mode_of_many(
     u: Tensor, y: Tensor, weights: Tensor, task: Task, known: Tensor, used: Tensor, seed: int, nodes: int = N_NODES
 ) -> Mode:
-    """The posterior mode under the likelihood of classes.
+    """The posterior mode under the likelihood, or that of right labels where this predicts left-out rows of a sample better.
 
     Args:
         u: Inputs `(n, p)`.
@@ -86,7 +103,8 @@ def mode_of_many(
     order = torch.randperm(len(u), generator=torch.Generator().manual_seed(seed))
     order = order[~known[order, 0].isnan()][:MAX_EXACT_ROWS]
     sample, some = (u[order], y[order], weights[order]), slice(MAX_EVIDENCE_ROWS)
-    at, processes = known[order], list[GaussianProcess]()
+    at, processes, tasks = known[order], list[GaussianProcess](), tuple(dict.fromkeys((task.of_right_labels(), task)))
+    task = tasks[0]
     for last in (False, True):
         for j in range(y.shape[1]):
             response, information = (each[some] for each in task.working(at, *sample[1:], j, MIN_SLOPE))
@@ -96,7 +114,12 @@ def mode_of_many(
             processes.append(fit_process(sample[0][some][:, used], response, weights=share, seed=seed, **how))
         found = [_of_inputs(each, used) for each in processes]
         if not last:
-            at = _Regressions.of(found, sample[0], sample[0][:nodes]).mode(*sample[1:], task, at)[1]
+            regressions = _Regressions.of(found, sample[0], sample[0][:nodes])
+            tried = []
+            for each in tasks:
+                mode = regressions.posterior(*sample[1:], each, *regressions.mode(*sample[1:], each, at))
+                tried.append((stack(mode.moderated, (), *sample[1:], each).loss, each, mode.outputs))
+            _, task, at = min(tried, key=itemgetter(0))
     start = torch.where(known.isnan(), at.mean(0), known)
     regressions = _Regressions.of(found, u, sample[0][:nodes])
     numbers, outputs = regressions.mode(y, weights, task, start)
