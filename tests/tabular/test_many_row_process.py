@@ -8,6 +8,7 @@ from splinework import KANClassifier
 from splinework.nn.network import KAN
 from splinework.tabular import latent_process, many_row_process
 from splinework.tabular.assembly import Standardisation
+from splinework.tabular.ensemble import DecayGroup
 from splinework.tabular.latent_process import latent_estimate
 from splinework.tabular.many_row_process import learned_network, mode_of_many
 from splinework.tabular.tasks import Binary, Multiclass, targets_of
@@ -141,3 +142,19 @@ def test_classes_of_many_rows_are_taught_by_a_process(monkeypatch):
     fresh, labels, _, odds = drawn(Binary(), 4000, seed=2)
     chances = torch.from_numpy(model.predict_proba(fresh.numpy())[:, 1:]).clamp(1e-9, 1 - 1e-9)
     assert float(Binary().loss(torch.logit(chances), labels).mean()) < float(Binary().loss(odds, labels).mean()) + 0.02
+
+
+@pytest.mark.parametrize(("rows", "trainings"), [(1900, [(2000, 2)]), (2100, [(1000, 1), (2000, 2)])])
+def test_the_first_training_of_many_rows_of_classes_is_short_and_has_one_weight_decay(rows, trainings, monkeypatch):
+    """It only has to tell which inputs matter."""
+    asked = []
+
+    def recorded(net, u, y, weights, offsets, fold, task, settings, *rest):
+        asked.append((settings.steps, len(settings.weight_decays)))
+        return [DecayGroup(i, torch.zeros_like(y), None, 0, 0.0) for i in range(len(settings.weight_decays))]
+
+    monkeypatch.setattr("splinework.tabular.interactions.train_ensemble", recorded)
+    monkeypatch.setattr("splinework.tabular.network_fit.latent_network", lambda *rest: None)
+    x, y, _, _ = drawn(Binary(), rows)
+    KANClassifier().fit(x.numpy(), y[:, 0].numpy())
+    assert asked == trainings

@@ -34,8 +34,7 @@ STEPS_PER_ROUND = 20
 MAX_FEW_ROWS, MAX_START_ROWS, CLOSE_ENOUGH = 2000, 5000, 0.005
 """Rows of a classification up to which the fixed point is followed to its end; of more it has converged when the degrees of
 freedom of all curves, and so the log likelihood, change by less than this many roots of the number of rows: a hundredth of what
-chance changes the latter by, as the log loss of a row varies by about a half. Of more than `MAX_START_ROWS` penalties are first
-those of so many."""
+chance changes the latter by. Of more than `MAX_START_ROWS` penalties are first those of a sample."""
 FRESH_CHANGE, MAX_CARRIED = 0.1, 25.0
 """Of many rows, the share by which the degrees of freedom have to change for another curvature, which is what takes longest;
 and the largest penalty per row with which they go on from another fit: a hundredth of a degree of freedom, soon raised."""

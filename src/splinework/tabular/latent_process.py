@@ -253,8 +253,8 @@ def latent_estimate(
         seed: Seed of the sample of rows that hyperparameters are estimated from, and of the network's values.
         names: Names of the inputs.
         begun: Covariances under a likelihood that is nearly the same, from which the search goes on.
-        seen: Of classes of many rows: outputs `(n, q)` of a model that has not seen the row, NaN where there are none, and the
-            inputs `(p,)` that it needs, on which alone processes depend then.
+        seen: Outputs `(n, q)` of a model that has not seen the row, NaN where there are none, and the inputs `(p,)` that it
+            needs, on which alone processes of many rows of classes depend; None for other tables.
     """
     if not (MIN_ROWS <= len(x) <= MAX_ROWS and x.shape[1] <= MAX_COVARIATES and y.shape[1] <= MAX_OUTPUTS):
         return None
