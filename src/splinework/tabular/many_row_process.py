@@ -100,14 +100,22 @@ def mode_of_many(
         seed: Seed of the samples.
         nodes: Rows with whose covariances outputs are regressions.
     """
-    order = torch.randperm(len(u), generator=torch.Generator().manual_seed(seed))
-    order = order[~known[order, 0].isnan()][:MAX_EXACT_ROWS]
-    sample, some = (u[order], y[order], weights[order]), slice(MAX_EVIDENCE_ROWS)
+    generator = torch.Generator().manual_seed(seed)
+
+    def drawn(information: Tensor, count: int) -> Tensor:
+        """As many rows, likelier the more they tell: of rare classes most rows tell next to nothing."""
+        return torch.multinomial(information, min(count, len(information)), generator=generator)
+
+    there = torch.nonzero(~known[:, 0].isnan())[:, 0]
+    order = there[drawn(_working(task, known[there], y[there], weights[there])[1].sum(1), MAX_EXACT_ROWS)]
+    sample = u[order], y[order], weights[order]
     at, processes, tasks = known[order], list[GaussianProcess](), tuple(dict.fromkeys((task.of_right_labels(), task)))
     task = tasks[0]
     for last in (False, True):
         for j in range(y.shape[1]):
-            response, information = (each[some] for each in task.working(at, *sample[1:], j, MIN_SLOPE))
+            response, information = task.working(at, *sample[1:], j, MIN_SLOPE)
+            some = drawn(information, MAX_EVIDENCE_ROWS)
+            response, information = response[some], information[some]
             how: dict[str, Any] = {"noise": 1 / float(information.mean()), "changed": True, "is_last": False}
             how["begun"] = processes.pop(0).covariance if last else None
             share = information / information.mean()
