@@ -111,13 +111,14 @@ def test_a_network_learns_a_function_of_the_used_inputs_beside_curves(outputs):
     assert set(steps) == {"smooth"}
 
 
-@pytest.mark.parametrize(("wrong", "lapses"), [(0.0, 0.2), (0.15, 0.15)])
+@pytest.mark.parametrize(("wrong", "lapses"), [(0.0, 0.2), (0.2, 0.2)])
 def test_the_likelihood_is_one_of_right_labels_where_these_are_right(wrong, lapses, monkeypatch):
     """Rates that curves take from what they cannot follow are no rates of a process."""
     task = Binary((lapses / 2, lapses / 2))
-    x, y, weights, odds = drawn(Binary(), 700, seed=5, idle=0)
-    flipped = torch.from_numpy(np.random.default_rng(0).random((700, 1)) < wrong / 2)
-    y = torch.where(flipped, 1 - y, y)
+    x, _, weights, odds = drawn(Binary(), 700, seed=5, idle=0)
+    rng, odds = np.random.default_rng(0), 4 * odds if wrong else odds
+    chance = wrong / 2 + (1 - wrong) * torch.sigmoid(odds)
+    y = (torch.from_numpy(rng.random((700, 1))) < chance).double()
     asked = []
     working = Binary.working
 
@@ -126,7 +127,7 @@ def test_the_likelihood_is_one_of_right_labels_where_these_are_right(wrong, laps
         return working(self, *given)
 
     monkeypatch.setattr(Binary, "working", seen)
-    mode = mode_of_many(x, y, weights, task, 2 * odds if wrong else odds, only(2, 2), 0, nodes=100)
+    mode = mode_of_many(x, y, weights, task, odds, only(2, 2), 0, nodes=100)
     assert bool(asked[-1].lapses) is bool(wrong)
     assert bool(mode.moderated.isfinite().all())
 
@@ -158,3 +159,21 @@ def test_the_first_training_of_many_rows_of_classes_is_short_and_has_one_weight_
     x, y, _, _ = drawn(Binary(), rows)
     KANClassifier().fit(x.numpy(), y[:, 0].numpy())
     assert asked == trainings
+
+
+def test_of_a_rare_class_those_rows_say_how_smooth_it_is_that_tell_of_it(monkeypatch):
+    """Six hundred rows drawn evenly have a dozen labels of a class of two hundredths."""
+    monkeypatch.setattr(many_row_process, "MAX_EVIDENCE_ROWS", 100)
+    x, _, weights, odds = drawn(Binary(), 1500)
+    odds = odds - 6
+    y = (torch.from_numpy(np.random.default_rng(0).random((1500, 1))) < torch.sigmoid(odds)).double()
+    told, original = [], many_row_process.fit_process
+
+    def recorded(u, t, *, weights, noise, **how):
+        told.append(float(weights.sum()) / noise)
+        return original(u, t, weights=weights, noise=noise, **how)
+
+    monkeypatch.setattr(many_row_process, "fit_process", recorded)
+    mode_of_many(x, y, weights, Binary(), odds, only(2, 3), 0, nodes=100)
+    p = torch.sigmoid(odds[:, 0])
+    assert told[0] > 2 * 100 * float((weights * p * (1 - p)).mean())

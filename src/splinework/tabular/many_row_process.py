@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -42,6 +41,8 @@ MIN_SLOPE = 1e-4
 """Least derivative of a mean by its output, relative to 1: a row beyond says nothing of the output."""
 MIN_LEFT = 1e-3
 """Least share of a row's own variance that its output has without it."""
+MIN_GAIN_OF_RATES = 1.0
+"""What a rate of wrong labels must add to the log likelihood of left-out rows (Akaike 1974)."""
 MIN_FREE = 1e-6
 """Least share of a row's own residual that is left beside it."""
 HIDDEN_NODES, POINTS_PER_ROW, MIN_POINTS = 48, 1.5, 10_000
@@ -126,8 +127,10 @@ def mode_of_many(
             tried = []
             for each in tasks:
                 mode = regressions.posterior(*sample[1:], each, *regressions.mode(*sample[1:], each, at))
-                tried.append((stack(mode.moderated, (), *sample[1:], each).loss, each, mode.outputs))
-            _, task, at = min(tried, key=itemgetter(0))
+                tried.append((stack(mode.moderated, (), *sample[1:], each).losses, each, mode.outputs))
+            # The rates may go to zero while they are judged, so that those which are not needed are no worse.
+            gain = float(sample[2] @ (tried[0][0] - tried[-1][0]))
+            _, task, at = tried[-1 if gain > MIN_GAIN_OF_RATES else 0]
     start = torch.where(known.isnan(), at.mean(0), known)
     regressions = _Regressions.of(found, u, sample[0][:nodes])
     numbers, outputs = regressions.mode(y, weights, task, start)
