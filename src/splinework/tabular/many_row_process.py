@@ -104,7 +104,7 @@ def mode_of_many(
     generator = torch.Generator().manual_seed(seed)
 
     def drawn(information: Tensor, count: int) -> Tensor:
-        """As many rows, likelier the more they tell: of rare classes most rows tell next to nothing."""
+        """Draws rows by what they tell, as of rare classes most rows tell next to nothing."""
         return torch.multinomial(information, min(count, len(information)), generator=generator)
 
     there = torch.nonzero(~known[:, 0].isnan())[:, 0]
