@@ -36,8 +36,9 @@ def classes(task, count, seed=0, rare=0.0):
 
 @pytest.mark.parametrize("rare", [0.0, 4.0])
 @pytest.mark.parametrize("task", TASKS, ids=str)
-def test_a_fit_of_many_rows_is_that_of_few_within_a_fraction_of_the_standard_error(task, rare):
+def test_a_fit_of_many_rows_is_that_of_few_within_a_fraction_of_the_standard_error(task, rare, monkeypatch):
     """By another path to the same end: curvatures that are kept, a start from fewer rows, an earlier end."""
+    monkeypatch.setattr(additive, "MAX_FEW_ROWS", 3000)
     columns, y, weights = classes(task, 3000, rare=rare)
     few, many = (fit_additive(columns, y, weights, task, rows=count) for count in (0, 20_000))
     assert few.curvature is None
@@ -69,7 +70,8 @@ def test_refits_of_many_rows_end_at_the_minimum_whatever_they_started_from(task)
 @pytest.mark.parametrize("task", [Binary(), Multiclass()], ids=str)
 def test_cross_products_are_those_of_a_sample_however_many_rows_there_are(task, monkeypatch):
     """They cost the rows times the square of the columns, for each class, fold and round."""
-    monkeypatch.setattr(additive, "MAX_FEW_ROWS", 300)
+    for name in ("MAX_FEW_ROWS", "MAX_START_ROWS"):
+        monkeypatch.setattr(additive, name, 300)
     monkeypatch.setattr(additive, "MAX_VARIANCE_ROWS", 600)
     columns, y, weights = classes(task, 2400)
     seen = []

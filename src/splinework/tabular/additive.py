@@ -31,10 +31,10 @@ MAX_PENALTY = 1e10
 """Upper bound of a penalty; the likelihood says the lower one."""
 STEPS_PER_ROUND = 20
 """Steps for several classes between two updates of the penalties, which need no more than roughly right coefficients."""
-MAX_FEW_ROWS, CLOSE_ENOUGH = 5000, 0.005
+MAX_FEW_ROWS, MAX_START_ROWS, CLOSE_ENOUGH = 2000, 5000, 0.005
 """Rows of a classification up to which the fixed point is followed to its end; of more it has converged when the degrees of
 freedom of all curves, and so the log likelihood, change by less than this many roots of the number of rows: a hundredth of what
-chance changes the latter by, as the log loss of a row varies by about a half."""
+chance changes the latter by. Of more than `MAX_START_ROWS` penalties are first those of a sample."""
 FRESH_CHANGE, MAX_CARRIED = 0.1, 25.0
 """Of many rows, the share by which the degrees of freedom have to change for another curvature, which is what takes longest;
 and the largest penalty per row with which they go on from another fit: a hundredth of a degree of freedom, soon raised."""
@@ -121,8 +121,8 @@ def fit_additive(
         own = replace(design, values=design.values[some])
         return fit_additive(own, y[some], weights[some] / weights[some].mean(), task, start=start, rows=rows)
 
-    if many and start is None and len(y) > MAX_FEW_ROWS:
-        start = of_some(MAX_FEW_ROWS).penalties
+    if many and start is None and len(y) > MAX_START_ROWS:
+        start = of_some(MAX_START_ROWS).penalties
     if not task.has_fixed_weights and len(y) > MAX_VARIANCE_ROWS:
         return refit_additive(of_some(MAX_VARIANCE_ROWS), design, y, weights)
     work = _AdditiveSolver(design, y, weights, task, products)

@@ -8,7 +8,7 @@ from splinework.tabular.tasks import Classification, Task
 from splinework.train.teacher import MIN_ROWS
 
 N_FOLDS = 6
-MANY_FOLDS, MIN_MANY_ROWS, MAX_MANY_ROWS = 12, 1000, 10_000
+MANY_FOLDS, MIN_MANY_ROWS, MAX_MANY_ROWS = 12, 1000, 5000
 """Folds of a classification of this size, and so members: a log loss pays for what one start is too sure of, and the mean of
 more varies less. Of fewer rows curves are mostly ahead; of more a start matters less. A regression gains nothing."""
 DIRECTED_WEIGHT_DECAYS = (0.1, 0.5)

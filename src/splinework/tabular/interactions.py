@@ -8,6 +8,7 @@ from torch import Tensor
 
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
+from splinework.tabular.additive import MAX_START_ROWS
 from splinework.tabular.cross_validation import CrossValidatedCurves
 from splinework.tabular.design import DesignMatrix
 from splinework.tabular.directions import DirectedNetwork
@@ -23,11 +24,11 @@ from splinework.tabular.grids import layer_of, member_layer
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.selection import MAX_IDLE_COST, candidates, defended_inputs, permuted_losses
 from splinework.tabular.stacking import Stacking, stack
-from splinework.tabular.tasks import Task
+from splinework.tabular.tasks import Classification, Task
 
 SCOUT_STEPS = 1000
 """Steps of the first training, with one weight decay, where the last one takes more than twice as many, as it does of tables of
-over 10,000 rows."""
+over 10,000 rows, or there are more than 5000 rows of classes."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ class InteractionTraining:
             return self.on(torch.ones(self.u.shape[1], dtype=torch.bool))
         seen = candidates(self.parts, design, self.u, columns)
         first = self.ensemble
-        if first.steps > 2 * SCOUT_STEPS:
+        many = isinstance(self.task, Classification) and len(self.t) > MAX_START_ROWS
+        if first.steps > 2 * SCOUT_STEPS or many:
             first = replace(first, steps=SCOUT_STEPS, weight_decays=first.weight_decays[:1])
         found = replace(self, ensemble=first).on(seen)
         if not found.groups:

@@ -22,6 +22,7 @@ from splinework.interpret.edit.side_by_side import mean_network
 from splinework.nn.network import KAN
 from splinework.tabular.assembly import Standardisation
 from splinework.tabular.ensemble_size import MIN_MANY_ROWS
+from splinework.tabular.many_row_process import MIN_SLOPE, Mode, learned_network, mode_of_many, moderated
 from splinework.tabular.smooth import MAX_ROWS, SmoothEstimate, network_for, of_inputs
 from splinework.tabular.stacking import CHOSEN_Z, Stacking, stack
 from splinework.tabular.tasks import Classification, Task
@@ -31,7 +32,7 @@ from splinework.train.between_rows import PRIOR_ROWS, blending_share, is_signifi
 from splinework.train.covariance import Covariance
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples, set_units
-from splinework.train.gaussian_process import GaussianProcess, fit_process, is_refitted
+from splinework.train.gaussian_process import MAX_EXACT_ROWS, GaussianProcess, fit_process, is_refitted
 from splinework.train.process_search import CHANCE_GAIN
 from splinework.train.process_teacher import ProcessTeacher, learned_curve
 from splinework.train.teacher import MIN_ROWS
@@ -39,14 +40,10 @@ from splinework.train.teacher import MIN_ROWS
 MAX_COVARIATES, MAX_OUTPUTS = 20, 6
 """Most covariates, and outputs, each of which has a process of its own, searched for three times. With 64 covariates
 breast_cancer has a log loss of 0.0822 in five folds instead of 0.0767."""
-MIN_SLOPE = 1e-4
-"""Least derivative of a mean by its output, relative to 1: a row beyond says nothing of the output."""
 N_SEARCHES, MAX_TURNS = 3, 10
 """Turns of reweighting in which hyperparameters are searched for, and further ones at most."""
 MAX_CHANGE = 1e-3
 """Change of the loss in a turn, as a share of it, below which outputs are at the mode."""
-MIN_LEFT = 1e-3
-"""Least share of a row's own variance that its output has without it."""
 GAIN_OF_LENGTH = 0.5
 """What a length scale that the rows have chosen adds to their log likelihood by chance, in the mean (Wilks 1938)."""
 MIN_SHARE = 0.05
@@ -79,11 +76,6 @@ class LatentTeacher(ProcessTeacher):
         means, deviations = super().posterior(u)
         own = moderated(means - self.origin, deviations.square() * self.slopes) + self.origin
         return (own if self.other is None else self.share * own + (1 - self.share) * self.other(u)), deviations
-
-
-def moderated(outputs: Tensor, variance: Tensor) -> Tensor:
-    """The outputs whose probabilities are those of normal ones in the mean, nearly; variances are times `π / 8`."""
-    return outputs / (1 + variance).sqrt()
 
 
 def latent_network(
@@ -122,13 +114,16 @@ def latent_network(
         start = mixture.task.constant(rows.t, rows.weights).expand_as(rows.t)
     else:
         start = (curves(rows.u).detach() - scaling.y_shift) / scaling.y_scale
-    known: tuple[Covariance, ...] = ()
-    for task in dict.fromkeys((mixture.task.of_right_labels(), mixture.task)):
-        how: dict[str, Any] = {"seed": seed, "names": names, "begun": known}
-        estimate = latent_estimate(rows.u, rows.t, rows.weights, task, start, **how)
+    many, estimate, tasks = False, None, dict.fromkeys((mixture.task.of_right_labels(), mixture.task))
+    how: dict[str, Any] = {"seed": seed, "names": names}
+    if isinstance(mixture.task, Classification) and len(rows.u) > MAX_EXACT_ROWS:
+        many, how["seen"] = True, (torch.full_like(rows.t, math.nan).index_copy(0, held, mixture.outputs), needed)
+    for task in reversed(tasks) if many else tasks:
+        if estimate is None or not many:
+            estimate = latent_estimate(rows.u, rows.t, rows.weights, task, start, **how)
         if estimate is None or estimate.teacher is None:
             return None
-        known = estimate.teacher.covariances
+        how["begun"] = estimate.teacher.covariances
         share = _share(estimate.out_of_fold[held], of_curves, t, weights, task)
         blend = share * estimate.out_of_fold[held] + (1 - share) * of_curves
         judged = stack(blend, (), t, weights, task)
@@ -166,7 +161,14 @@ def latent_network(
 
     assert isinstance(estimate.teacher, LatentTeacher)
     teacher = replace(estimate.teacher, share=share, other=rest)
-    if rows.u.shape[1] > 1:
+    if many:
+
+        def mean(x: Tensor) -> Tensor:
+            return units.inverse(teacher(inputs(x)))
+
+        learned: dict[str, Any] = {"seed": seed, "max_iter": max_iter, "on_step": log}
+        model, taught = learned_network(curves, mean, rows.u, teacher.depends, scaling, **learned)
+    elif rows.u.shape[1] > 1:
         used = teacher.depends
         if share < 1:
             used = used | curves.kan_layers[0].edge_coefficients().flatten(1).any(1)
@@ -176,8 +178,8 @@ def latent_network(
         model = objective.model
         put_curves(model, learned_curve(model, objective.u, teacher), objective.u)
     with torch.no_grad():
-        units = model.output_scaling
-        outputs = blend + (model(rows.u) - units.inverse(teacher(objective.u)))[held]
+        taught = taught if many else units.inverse(teacher(objective.u))
+        outputs, units = blend + (model(rows.u) - taught)[held], model.output_scaling
         judged = stack(outputs, (), t, weights, judged.task)
         if is_behind():
             return None
@@ -238,6 +240,7 @@ def latent_estimate(
     seed: int,
     names: Sequence[str] | None = None,
     begun: Sequence[Covariance] = (),
+    seen: tuple[Tensor, Tensor] | None = None,
 ) -> SmoothEstimate | None:
     """The process of the outputs of a likelihood; None of tables that are too small, too long or too wide.
 
@@ -250,13 +253,18 @@ def latent_estimate(
         seed: Seed of the sample of rows that hyperparameters are estimated from, and of the network's values.
         names: Names of the inputs.
         begun: Covariances under a likelihood that is nearly the same, from which the search goes on.
+        seen: Outputs `(n, q)` of a model that has not seen the row, NaN where there are none, and the inputs `(p,)` that it
+            needs, on which alone processes of many rows of classes depend; None for other tables.
     """
     if not (MIN_ROWS <= len(x) <= MAX_ROWS and x.shape[1] <= MAX_COVARIATES and y.shape[1] <= MAX_OUTPUTS):
         return None
     model = network_for(x.shape[1], y.shape[1], seed, names, base="none")  # to stand beside any other network
     set_units(model, x, start, always=True)
     u = model.input_scaling(x)
-    mode = _posterior_mode(u, y, weights, task, start, seed, begun)
+    if seen is None:
+        mode = _posterior_mode(u, y, weights, task, start, seed, begun)
+    else:
+        mode = mode_of_many(u, y, weights, task, *seen, seed)
     set_units(model, x, mode.outputs, always=True)
     scaling, factor = model.output_scaling, math.pi / 8 if isinstance(task, Classification) else 0.0
     units = zip(mode.processes, scaling.shift.tolist(), scaling.scale.tolist(), strict=True)
@@ -265,28 +273,17 @@ def latent_estimate(
         slopes=factor * scaling.scale.square(),
         origin=-scaling.shift / scaling.scale,
     )
-    unseen = mode.unseen
-    if factor:
+    if factor and mode.variance is None:
         variance = torch.stack([process.deviation(u).square() for process in mode.processes], dim=1)
-        without = variance / (1 - variance * mode.weights).clamp_min(MIN_LEFT)  # what is open without the row itself
-        unseen = moderated(unseen, factor * without)
+        mode = replace(mode, variance=variance)
+    unseen = mode.moderated if factor else mode.unseen
     objective = DataObjective(model, u=u, t=scaling(mode.outputs), weights=weights, seed=seed)
     return SmoothEstimate(unseen, objective, teacher)
 
 
-@dataclass(frozen=True)
-class _Mode:
-    """Processes of the outputs `(n, q)` at the posterior mode, those without each row, and the working weights."""
-
-    processes: tuple[GaussianProcess, ...]
-    outputs: Tensor
-    unseen: Tensor
-    weights: Tensor
-
-
 def _posterior_mode(
     u: Tensor, y: Tensor, weights: Tensor, task: Task, start: Tensor, seed: int, begun: Sequence[Covariance]
-) -> _Mode:
+) -> Mode:
     """The mode, by one output after the other: first with a search for hyperparameters, then to its end at these."""
     count = start.shape[1]
     outputs, known = start.clone(), torch.empty_like(start)
@@ -317,4 +314,4 @@ def _posterior_mode(
             break
     if not is_refitted(u):
         unseen = responses - torch.stack([process.left_out for process in processes], dim=1)
-    return _Mode(tuple(processes), outputs, unseen, known)
+    return Mode(tuple(processes), outputs, unseen, known)
