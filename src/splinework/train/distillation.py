@@ -9,7 +9,7 @@ from torch import Tensor
 from splinework.nn.network import KAN
 from splinework.train.between_rows import draw_points, new_points
 from splinework.train.data_objective import DataObjective
-from splinework.train.exchange import Teacher, exchange
+from splinework.train.exchange import TeacherFunction, exchange
 from splinework.train.plan import TrainingPlan
 from splinework.train.run import TrainingRun
 from splinework.train.stages import extend_margins, run_stages
@@ -26,7 +26,7 @@ def teach(
     run: TrainingRun,
     objective: DataObjective,
     plan: TrainingPlan,
-    teacher: Teacher,
+    teacher: TeacherFunction,
     seed: int,
     end: bool = True,
     rough: bool = False,
@@ -71,7 +71,7 @@ def teach_finally(
     run: TrainingRun,
     everything: DataObjective,
     plan: TrainingPlan,
-    teacher: Teacher,
+    teacher: TeacherFunction,
     seed: int,
     rough: bool = False,
 ) -> None:

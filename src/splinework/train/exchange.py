@@ -36,7 +36,7 @@ MAX_EXCESS, MAX_OFF = 10.0, 1e-3
 less than this share of the spread, nothing is added, as what is won beyond the rows is lost between them and taken back."""
 
 
-class Teacher(Protocol):
+class TeacherFunction(Protocol):
     """A function in network units that a network learns, and what is known of its errors."""
 
     def __call__(self, u: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ class Teacher(Protocol):
 
 
 def exchange(
-    run: TrainingRun, student: DataObjective, plan: TrainingPlan, rows: Tensor, teacher: Teacher, seed: int
+    run: TrainingRun, student: DataObjective, plan: TrainingPlan, rows: Tensor, teacher: TeacherFunction, seed: int
 ) -> None:
     """Goes on from the run's best network, which a teacher has taught, where it differs most from that.
 
@@ -134,7 +134,7 @@ class _Surroundings:
     student: DataObjective
     rows: Tensor
     inner: DataObjective
-    teacher: Teacher
+    teacher: TeacherFunction
     variance: float
     seed: int
     least: float = 0.0

@@ -120,7 +120,8 @@ def fit(
     """Fits a copy of the model to rows of data; the model handed in is left unchanged.
 
     One input without hidden nodes is a penalised spline, solved at once (`splinework.train.curve`). With hidden nodes, a Gaussian
-    process teaches the network where rows are few or noisy (`splinework.train.teacher`), unless settings forbid it.
+    process teaches the network where rows are few or noisy, and boosted trees where the target is rough
+    (`splinework.train.teacher`), unless settings forbid it.
     Otherwise the numbers come from Levenberg–Marquardt where the model is small enough, from several starts of which
     the best goes on; grids are refined and degrees raised while that lowers the error on held-out rows. The state with
     the lowest held-out error is returned (with the lowest objective, where no rows are held out), after a last polish on

@@ -39,7 +39,7 @@ from splinework.train.stages import run_stages
 
 if TYPE_CHECKING:
     from splinework.train.boosting import BoostingTeacher
-    from splinework.train.exchange import Teacher
+    from splinework.train.exchange import TeacherFunction
 
 MIN_ROWS, MAX_ROWS, MAX_INPUTS, MAX_OUTPUTS = 8, 20_000, 64, 6
 """Sizes for which there is a teacher: with fewer rows nothing can be estimated, more say enough themselves."""
@@ -179,7 +179,7 @@ def _curves_or(
 def _trees_or(
     learned: Learned, run: TrainingRun, objective: DataObjective, plan: TrainingPlan, seed: int, *, last: bool
 ) -> Learned:
-    """What a network has learned, or boosted trees, where these predict unseen rows better and a network can follow them."""
+    """Replaces what a network has learned by boosted trees, where these predict unseen rows better and it can follow them."""
     if run.held_out is None or run.best_score**2 < MAX_LEFT_SHARE * objective.spread:
         return learned
     from splinework.train.boosting import taught_by_trees  # loaded where networks leave something to learn
@@ -295,7 +295,7 @@ def finish(run: TrainingRun, everything: DataObjective, plan: TrainingPlan, seed
     from splinework.train.distillation import teach_finally
 
     everything, penalties = everything.on(copy.deepcopy(run.best)), run.best_penalties
-    knowing: Teacher
+    knowing: TeacherFunction
     if learned.trees is None:
         assert learned.process is not None
         # Where the network is far from the process, hyperparameters of more rows would not make it a better one.
