@@ -9,8 +9,10 @@ import torch
 from splinework.tabular import KANClassifier, KANRegressor, network_fit, smooth
 from splinework.tabular.smooth import fit_network, smooth_estimates
 from splinework.train.between_rows import is_significant
+from splinework.train.boosting import BoostingTeacher
 from splinework.train.covariance import Covariance
 from tests.families import slow
+from tests.train.lessons import stepped
 
 
 def never(stage: str, step: int, steps: int, loss: float) -> bool:
@@ -154,3 +156,33 @@ def test_long_and_wide_tables_have_no_smooth_rival() -> None:
     for count, columns in ((100_001, 1), (50_000, 41), (9, 65)):
         x, ones = torch.zeros(count, columns, dtype=torch.float64), torch.ones(count, dtype=torch.float64)
         assert smooth_estimates(x, x[:, :1], ones, seed=0) == []
+
+
+@pytest.mark.parametrize(("case", "count"), [("steps", 300), ("steps", 299), ("smooth", 300)])
+def test_trees_are_an_estimate_where_they_know_more_than_a_process_of_many_rows(
+    monkeypatch, case: str, count: int
+) -> None:
+    monkeypatch.setattr(smooth, "MIN_FITTED_ROWS", 300)
+    generator = torch.Generator().manual_seed(1)
+    x = 2 * torch.rand(count, 4, generator=generator, dtype=torch.float64) - 1
+    truth = stepped(x) if case == "steps" else torch.sin(2 * x[:, :1] * x[:, 1:2])
+    y = truth + 0.1 * torch.randn(truth.shape, generator=generator, dtype=x.dtype)
+    found = smooth_estimates(x, y, torch.ones_like(y[:, 0]), seed=0)
+    rough = [each for each in found if isinstance(each.teacher, BoostingTeacher)]
+    assert len(rough) == (case == "steps" and count == 300)
+    for each in rough:
+        processes = [other for other in found if other.process is not None]
+        errors = [(one.out_of_fold - y).square().mean() for one in (each, *processes)]
+        assert errors[0] < min(errors[1:])
+        assert bool(each.objective.model.kan_layers[0].mask.bool().all())
+
+
+@pytest.mark.slow
+def test_steps_in_several_columns_are_learned_from_trees() -> None:
+    generator = torch.Generator().manual_seed(2)
+    x, fresh = (2 * torch.rand(rows, 4, generator=generator, dtype=torch.float64) - 1 for rows in (800, 2000))
+    y = stepped(x) + 0.2 * torch.randn(len(x), 1, generator=generator, dtype=x.dtype)
+    process = smooth.ProcessTeacher.of(smooth.Samples(x, y, None), 0)
+    wanted, model = stepped(fresh), KANRegressor().fit(x.numpy(), y[:, 0].numpy())
+    error = torch.from_numpy(model.predict(fresh.numpy()))[:, None] - wanted
+    assert error.square().mean() < 0.6 * (process(fresh) - wanted).square().mean()

@@ -1,4 +1,4 @@
-"""The beginning of a lesson: a run, the objective of a network with hidden nodes, and the plan of its training; a clock."""
+"""The beginning of a lesson: a run, the objective of a network with hidden nodes, and the plan of it; steps; a clock."""
 
 import time
 
@@ -16,6 +16,12 @@ def lesson(u, t, seed, hidden=9):
     objective = DataObjective(sw.KAN([u.shape[1], hidden, 1], dtype=torch.float64), u=u, t=t, seed=seed)
     plan = make_plan(objective, TrainingOptions(seed=seed, progress=False), smooth=False)
     return TrainingRun(None, torch.Generator().manual_seed(seed)), objective, plan
+
+
+def stepped(u):
+    """Two boxes, each of thresholds in two inputs, which no sum of curves has."""
+    boxes = [(u[:, 0] > 0.1) & (u[:, 1] > -0.3), (u[:, 0] < -0.2) & (u[:, 2] > 0.2)]
+    return (2.0 * boxes[0].to(u) + 1.5 * boxes[1].to(u))[:, None]
 
 
 class EvidenceClock:

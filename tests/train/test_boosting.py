@@ -14,13 +14,8 @@ from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
 from splinework.train.process_teacher import ProcessTeacher
 from splinework.train.teacher import Learned, finish
-from tests.train.lessons import lesson
-
-
-def stepped(u):
-    """Two boxes, each of thresholds in two inputs, which no sum of curves has."""
-    boxes = [(u[:, 0] > 0.1) & (u[:, 1] > -0.3), (u[:, 0] < -0.2) & (u[:, 2] > 0.2)]
-    return (2.0 * boxes[0].to(u) + 1.5 * boxes[1].to(u))[:, None]
+from tests.families import slow
+from tests.train.lessons import lesson, stepped
 
 
 def drawn(count, seed, inputs=4):
@@ -135,7 +130,7 @@ def test_trees_teach_a_network_that_has_followed_a_process_which_knows_less(seed
     assert "stays so" in run.history.decisions[-1].text
 
 
-@pytest.mark.parametrize("case", ["smooth", "smooth and noisy", "a sum of curves"])
+@pytest.mark.parametrize("case", ["smooth", *slow("smooth and noisy", "a sum of curves")])
 def test_where_the_target_is_smooth_no_network_learns_from_trees(case):
     u = drawn(200, 7)
     t = (

@@ -121,9 +121,9 @@ def latent_network(
     for task in reversed(tasks) if many else tasks:
         if estimate is None or not many:
             estimate = latent_estimate(rows.u, rows.t, rows.weights, task, start, **how)
-        if estimate is None or estimate.teacher is None:
+        if estimate is None or estimate.process is None:
             return None
-        how["begun"] = estimate.teacher.covariances
+        how["begun"] = estimate.process.covariances
         share = _share(estimate.out_of_fold[held], of_curves, t, weights, task)
         blend = share * estimate.out_of_fold[held] + (1 - share) * of_curves
         judged = stack(blend, (), t, weights, task)

@@ -274,9 +274,9 @@ class NetworkFit:
             unseen = (found.out_of_fold - self.scaling.y_shift) / self.scaling.y_scale
             each = self.task.loss(unseen[held], self.t[held])
             own = float(weights @ each / weights.sum())
-            if found.teacher is not None:
-                noise, how["covariances"] = found.noise**2 / variance, found.teacher.covariances
-            elif not is_significant(each - mixture.losses, weights):
+            if found.process is not None:
+                noise, how["covariances"] = found.noise**2 / variance, found.process.covariances
+            elif found.teacher is None and not is_significant(each - mixture.losses, weights):
                 loss = max(loss, math.nextafter(own, math.inf))
             rivals.append((own, each, found))
         rivals.sort(key=itemgetter(0))

@@ -22,6 +22,7 @@ from splinework.tabular.ensemble import ProgressCallback
 from splinework.train.additive import SumOfCurves, is_estimable, judged_fit
 from splinework.train.additive_network import put_curves, take_curves
 from splinework.train.between_rows import N_COMPARED_POINTS, is_significant, new_points
+from splinework.train.boosting import BoostingTeacher, better_trees
 from splinework.train.callbacks import Step, StopTraining
 from splinework.train.covariance import Covariance, depends_on
 from splinework.train.curve import MIN_ROWS as MIN_CURVE_ROWS
@@ -56,20 +57,25 @@ class SmoothEstimate:
     Attributes:
         out_of_fold: Prediction of every row without its fold, or of many rows without itself, `(n, q)` in the units of y.
         objective: The rows in units of the network.
-        teacher: The Gaussian process; None where splines are the estimate.
+        teacher: The Gaussian process, or boosted trees beside it; None where splines are the estimate.
         curves: The splines of several covariates; None where there is one, whose spline the network is already.
     """
 
     out_of_fold: Tensor
     objective: DataObjective
-    teacher: ProcessTeacher | None
+    teacher: ProcessTeacher | BoostingTeacher | None
     curves: SumOfCurves | None = None
+
+    @property
+    def process(self) -> ProcessTeacher | None:
+        """The teacher, where it is a process."""
+        return self.teacher if isinstance(self.teacher, ProcessTeacher) else None
 
     @property
     def noise(self) -> float:
         """The standard deviation of the noise that a process sees, in the units of y; infinite where there is none."""
         scale = float(self.objective.model.output_scaling.scale.square().mean().sqrt())
-        return math.inf if self.teacher is None else self.teacher.noise * scale
+        return math.inf if self.process is None else self.process.noise * scale
 
     def network(self, seed: int, max_iter: int, on_step: ProgressCallback) -> tuple[KAN, float]:
         """The network in raw units, and the mean square by which it differs from the estimate, in the units of y.
@@ -106,7 +112,7 @@ class SmoothEstimate:
         """The network of an objective that the teacher trained, and the root mean square by which it differs, in its units."""
         assert self.teacher is not None
         plan = replace(make_plan(objective, TrainingOptions(), smooth=False), smooths="never")
-        model, _ = teach(run, objective, plan, self.teacher, seed)
+        model, _ = teach(run, objective, plan, self.teacher, seed, rough=self.process is None)
         return model, run.best_score
 
 
@@ -121,7 +127,8 @@ def smooth_estimates(
 ) -> list[SmoothEstimate]:
     """The smooth estimates: splines, and a Gaussian process; none of tables that are too small, too long or too wide.
 
-    The search for the process goes on from the covariances, where some are given.
+    Where boosted trees predict left-out rows better than the process by more than a standard error, they are a further one,
+    blended with it. The search for the process goes on from the covariances, where some are given.
     """
     count, inputs, outputs = len(x), x.shape[1], y.shape[1]
     short = MIN_ROWS <= count <= min(MAX_CURVE_ROWS, MAX_CURVE_VALUES // inputs)
@@ -155,6 +162,10 @@ def smooth_estimates(
         if teacher.curves is None:
             objective = of_inputs(objective, teacher.depends, seed)
         found.append(SmoothEstimate(unseen(teacher.left_out), objective, teacher))
+        rough = None if count < MIN_FITTED_ROWS else better_trees(rows, seed, teacher)
+        if rough is not None:
+            everything = objective.on(_in_same_units(model, list(model.config.shape), seed))
+            found.append(SmoothEstimate(unseen(rough.left_out), everything, rough))
     return found
 
 

@@ -91,6 +91,14 @@ def best_trees(rows: Samples, seed: int, rival: Tensor) -> BoostedTrees:
     return min([found, *others], key=lambda trees: float(trees.left_out.square().mean()))
 
 
+def better_trees(rows: Samples, seed: int, estimate: ProcessTeacher | CurveEstimate) -> BoostingTeacher | None:
+    """Blends trees with a smooth estimate, where they predict left-out rows better by more than a standard error; else None."""
+    rival = estimate.left_out.to(rows.t).square().mean(1)
+    trees = best_trees(rows, seed, rival)
+    clear = is_significant(rival - trees.left_out.square().mean(1), rows.weights)
+    return BoostingTeacher.of(trees, estimate) if clear else None
+
+
 @dataclass(frozen=True)
 class BoostingTeacher:
     """Boosted trees, blended with a smooth estimate by weights from left-out rows (stacking, Wolpert 1992), in network units.
