@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import splinework as sw
-from splinework.train import boosting, distillation
+from splinework.train import Roughness, boosting, distillation
 from splinework.train import exchange as exchanging
 from splinework.train import teacher as teaching
 from splinework.train.between_rows import N_FOLDS
@@ -156,6 +156,7 @@ def test_held_out_rows_that_prefer_the_network_before_keep_all_of_it(veto, monke
         taught = objective.model
     else:
         taught = sw.KAN([4, 9, 1], dtype=torch.float64)
+        monkeypatch.setattr(boosting, "goes_astray", lambda *given: False)
         with torch.no_grad():
             taught.kan_layers[-1].bias.add_(100)
     monkeypatch.setattr(boosting, "teach", lambda *given, **how: (taught, "a lesson"))
@@ -204,3 +205,21 @@ def test_all_rows_teach_at_the_end_by_trees_of_as_many_leaves(beside, monkeypatc
     assert taught[0].trees.leaves == 31
     assert len(taught[0].trees.left_out) == 200
     assert [len(each.u) for each in asked] == ([200] if beside else [])
+
+
+@pytest.mark.parametrize("rough", [True, False])
+def test_a_rough_lesson_has_all_rows_and_ends_under_its_own_penalties(rough, monkeypatch):
+    rows, met = samples(2000, 12), []
+    run, objective, plan = lesson(rows.u, rows.t, 0, hidden=1)
+    teacher, penalty = BoostingTeacher(BoostedTrees.of(rows, 0, 8)), Roughness(1e-3)
+    monkeypatch.setattr(distillation, "run_stages", lambda run, student, plan: met.append((student, plan)))
+    monkeypatch.setattr(distillation, "exchange", lambda *given: None)
+    distillation.teach(run, objective, plan, teacher, 0, rough=rough)
+    student, chosen = met[0]
+    assert len(student.u) == (2000 if rough else distillation.MIN_POINTS)
+    assert chosen.smooths == ("noisy" if rough else "never")
+    run.best_penalties = (penalty,)
+    monkeypatch.setattr(run, "advance", lambda student, *given: met.append(student))
+    distillation.teach_finally(run, objective, plan, teacher, 0, rough=rough)
+    assert met[-1].penalties == ((penalty,) if rough else ())
+    assert len(met[-1].u) == len(student.u)
