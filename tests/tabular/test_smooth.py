@@ -170,7 +170,12 @@ def test_trees_are_an_estimate_where_they_know_more_than_a_process_of_many_rows(
     found = smooth_estimates(x, y, torch.ones_like(y[:, 0]), seed=0)
     rough = [each for each in found if isinstance(each.teacher, BoostingTeacher)]
     assert len(rough) == (case == "steps" and count == 300)
+    met: list[bool] = []
+    monkeypatch.setattr(smooth, "teach", lambda run, own, *given, rough: met.append(rough) or (own.model, ""))
     for each in rough:
+        each.network(0, 1, never)
+        assert met
+        assert all(met)
         processes = [other for other in found if other.process is not None]
         errors = [(one.out_of_fold - y).square().mean() for one in (each, *processes)]
         assert errors[0] < min(errors[1:])
