@@ -64,9 +64,11 @@ def test_larger_trees_are_tried_unless_small_ones_are_far_behind(monkeypatch):
         return own(rows, seed, leaves)
 
     monkeypatch.setattr(boosting.BoostedTrees, "of", counted)
-    best_trees(rows, 0, torch.zeros(800, dtype=torch.float64))
+    _, is_ahead = best_trees(rows, 0, torch.zeros(800, dtype=torch.float64))
+    assert not is_ahead
     assert tried == [LEAVES[0]]
-    found = best_trees(rows, 0, torch.ones(800, dtype=torch.float64))
+    found, is_ahead = best_trees(rows, 0, torch.ones(800, dtype=torch.float64))
+    assert is_ahead
     assert tried[1:] == list(LEAVES)
     assert found.left_out.square().mean() <= min(own(rows, 0, leaves).left_out.square().mean() for leaves in LEAVES)
 

@@ -7,15 +7,16 @@ fold are averaged (bagging, Breiman 1996), which is the better function, and eac
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-import numpy as np
 import torch
 from sklearn.ensemble import HistGradientBoostingRegressor
 from torch import Tensor
 
-from splinework.train.between_rows import N_FOLDS, blending_share, goes_astray, is_significant
+from splinework.train.between_rows import blending_share, cross_validated, goes_astray, is_significant
 from splinework.train.curve import CurveEstimate
 from splinework.train.data_objective import DataObjective
 from splinework.train.data_split import Samples
@@ -48,55 +49,57 @@ class BoostedTrees:
 
     @classmethod
     def of(cls, rows: Samples, seed: int, leaves: int) -> BoostedTrees:
-        """The trees of the rows, with a seed for their folds."""
-        u, t = rows.u.cpu().numpy(), rows.t.cpu().numpy()
-        weights = None if rows.weights is None else rows.weights.cpu().numpy()
-        fold = np.random.default_rng(seed).permutation(len(u)) % N_FOLDS
-        members, left_out = [], np.empty_like(t)
-        for k in range(N_FOLDS):
-            seen = fold != k
-            counted = None if weights is None else weights[seen]
-            trees = [
-                HistGradientBoostingRegressor(max_leaf_nodes=leaves, random_state=seed).fit(u[seen], y, counted)
-                for y in t[seen].T
-            ]
-            left_out[~seen] = t[~seen] - _predicted(trees, u[~seen])
-            members.append(trees)
-        return cls(members, leaves, torch.from_numpy(left_out).to(rows.t))
+        """The trees of the rows, with a seed for the random numbers of scikit-learn."""
+        members: list[list[HistGradientBoostingRegressor]] = []
+
+        def fitted(seen: Tensor) -> Callable[[Tensor], Tensor]:
+            u, weights = rows.u[seen].cpu().numpy(), None if rows.weights is None else rows.weights[seen].cpu().numpy()
+            how: dict[str, Any] = {"max_leaf_nodes": leaves, "random_state": seed}
+            members.append(
+                [HistGradientBoostingRegressor(**how).fit(u, y, weights) for y in rows.t[seen].cpu().numpy().T]
+            )
+            return partial(_predicted, members[-1])
+
+        left_out = cross_validated(rows.u, rows.t, fitted)
+        return cls(members, leaves, left_out)
 
     def __call__(self, u: Tensor) -> Tensor:
         """The means of the members' predictions `(M, q)` at `u (M, inputs)`."""
-        points = u.cpu().numpy()
-        return torch.from_numpy(np.mean([_predicted(trees, points) for trees in self.members], axis=0)).to(u)
+        return torch.stack([_predicted(trees, u) for trees in self.members]).mean(0)
 
 
-def _predicted(trees: Sequence[HistGradientBoostingRegressor], points: np.ndarray) -> np.ndarray:
-    """The predictions of the models of all outputs `(M, q)` at points `(M, inputs)`."""
-    return np.stack([each.predict(points) for each in trees], axis=1)
+def _predicted(trees: Sequence[HistGradientBoostingRegressor], u: Tensor) -> Tensor:
+    """The predictions of the models of all outputs `(M, q)` at `u (M, inputs)`."""
+    points = u.cpu().numpy()
+    return torch.stack([torch.from_numpy(each.predict(points)) for each in trees], dim=1).to(u)
 
 
-def best_trees(rows: Samples, seed: int, rival: Tensor) -> BoostedTrees:
+def best_trees(rows: Samples, seed: int, rival: Tensor) -> tuple[BoostedTrees, bool]:
     """The trees whose left-out rows are met best; larger ones are tried unless the smaller are far behind.
 
     Args:
         rows: The rows.
-        seed: Seed of the folds.
+        seed: Seed of the trees.
         rival: Squared errors of a rival at rows that it has not seen, `(N,)`.
+
+    Returns:
+        The trees, and whether they are ahead of the rival by more than a standard error.
     """
-    best, *larger = LEAVES
-    found = BoostedTrees.of(rows, seed, best)
-    if is_significant(found.left_out.square().mean(1) - rival.to(found.left_out), rows.weights, MAX_BEHIND):
-        return found
-    others = [BoostedTrees.of(rows, seed, leaves) for leaves in larger]
-    return min([found, *others], key=lambda trees: float(trees.left_out.square().mean()))
+
+    def gains(trees: BoostedTrees) -> Tensor:
+        return rival - trees.left_out.square().mean(1)
+
+    tried = [BoostedTrees.of(rows, seed, LEAVES[0])]
+    if not is_significant(-gains(tried[0]), rows.weights, MAX_BEHIND):
+        tried += [BoostedTrees.of(rows, seed, leaves) for leaves in LEAVES[1:]]
+    best = max(tried, key=lambda trees: float(rows.all_weights @ gains(trees)))
+    return best, is_significant(gains(best), rows.weights)
 
 
 def better_trees(rows: Samples, seed: int, estimate: ProcessTeacher | CurveEstimate) -> BoostingTeacher | None:
     """Blends trees with a smooth estimate, where they predict left-out rows better by more than a standard error; else None."""
-    rival = estimate.left_out.to(rows.t).square().mean(1)
-    trees = best_trees(rows, seed, rival)
-    clear = is_significant(rival - trees.left_out.square().mean(1), rows.weights)
-    return BoostingTeacher.of(trees, estimate) if clear else None
+    trees, is_ahead = best_trees(rows, seed, estimate.left_out.to(rows.t).square().mean(1))
+    return BoostingTeacher.of(trees, estimate) if is_ahead else None
 
 
 @dataclass(frozen=True)
@@ -185,12 +188,11 @@ def taught_by_trees(
     with torch.no_grad():
         errors = (run.best.unit_forward(judge.u) - judge.t).square().mean(1)
     rival = errors.mean().expand(len(rows.u)) if estimate is None else estimate.left_out.to(rows.t).square().mean(1)
-    trees = best_trees(rows, seed, rival)
-    clear = estimate is not None and is_significant(rival - trees.left_out.square().mean(1), rows.weights)
+    trees, is_ahead = best_trees(rows, seed, rival)
     if not (followed and estimate is not None):
         gains = errors - (trees(judge.u) - judge.t).square().mean(1)
-        clear = is_significant(gains, judge.weights, 0.0 if clear else 1.0)
-    if not clear:
+        is_ahead = is_significant(gains, judge.weights, 0.0 if is_ahead and estimate is not None else 1.0)
+    if not is_ahead:
         return None
     teacher = BoostingTeacher.of(trees, estimate)
     try:

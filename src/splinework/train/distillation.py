@@ -99,6 +99,6 @@ def teach_finally(
 
 def _points(objective: DataObjective, seed: int, rough: bool) -> Tensor:
     """Draws the points that the network learns from: the rows, and others where further rows would lie."""
-    least = len(objective.u) if rough else MIN_POINTS
-    count = max(MIN_POINTS, least, POINTS_PER_PARAMETER * objective.model.parameter_count(active=True))
+    least = max(MIN_POINTS, len(objective.u)) if rough else MIN_POINTS
+    count = max(least, POINTS_PER_PARAMETER * objective.model.parameter_count(active=True))
     return draw_points(objective.u, count, torch.Generator().manual_seed(seed))
