@@ -10,7 +10,7 @@ Computation 4 (1992) 720; of several classes: Lu, Ie & Sha, arXiv 2006.07584).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -114,22 +114,17 @@ def latent_network(
         start = mixture.task.constant(rows.t, rows.weights).expand_as(rows.t)
     else:
         start = (curves(rows.u).detach() - scaling.y_shift) / scaling.y_scale
-    many, estimate, tasks = False, None, dict.fromkeys((mixture.task.of_right_labels(), mixture.task))
-    how: dict[str, Any] = {"seed": seed, "names": names}
-    if isinstance(mixture.task, Classification) and len(rows.u) > MAX_EXACT_ROWS:
-        many, how["seen"] = True, (torch.full_like(rows.t, math.nan).index_copy(0, held, mixture.outputs), needed)
-    for task in reversed(tasks) if many else tasks:
-        if estimate is None or not many:
-            estimate = latent_estimate(rows.u, rows.t, rows.weights, task, start, **how)
-        if estimate is None or estimate.process is None:
-            return None
-        how["begun"] = estimate.process.covariances
+    many, of_many = isinstance(mixture.task, Classification) and len(rows.u) > MAX_EXACT_ROWS, None
+    if many:
+        of_many = torch.full_like(rows.t, math.nan).index_copy(0, held, mixture.outputs), needed
+    for task, estimate in _estimates(rows, mixture.task, start, seed, names, of_many):
         share = _share(estimate.out_of_fold[held], of_curves, t, weights, task)
         blend = share * estimate.out_of_fold[held] + (1 - share) * of_curves
         judged = stack(blend, (), t, weights, task)
         if found is None or judged.loss < found[0].loss:
             found = judged, estimate, share, blend
-    assert found is not None
+    if found is None:
+        return None
     judged, estimate, share, blend = found
     beside, shares, is_class = mixture.outputs, mixture.task.loss(constant, t), isinstance(mixture.task, Classification)
     pools = len(merged.kan_layers) > 1 and is_class and rows.u.shape[1] > 1
@@ -207,6 +202,26 @@ def latent_network(
         loss = float(weights @ task.loss(outputs, t) / weights.sum())
         unseen = torch.full_like(rows.t, math.nan).index_copy(0, held, shift + scaling.y_scale * outputs)
     return TrainedNetwork(model, loss, log.history[-1]["step"], log.history, unseen, task=task)
+
+
+def _estimates(
+    rows: Samples,
+    task: Task,
+    start: Tensor,
+    seed: int,
+    names: Sequence[str] | None,
+    seen: tuple[Tensor, Tensor] | None,
+) -> Iterator[tuple[Task, SmoothEstimate]]:
+    """The process under right labels and under the likelihood, where these differ; of many rows, `seen`, one for both."""
+    assert rows.weights is not None
+    tasks = tuple(dict.fromkeys((task.of_right_labels(), task)))
+    how: dict[str, Any] = {"seed": seed, "names": names, "seen": seen}
+    for each in tasks if seen is None else (task,):
+        found = latent_estimate(rows.u, rows.t, rows.weights, each, start, **how)
+        if found is None or found.process is None:
+            return
+        how["begun"] = found.process.covariances
+        yield from ((own, found) for own in ((each,) if seen is None else reversed(tasks)))
 
 
 def _share(one: Tensor, other: Tensor, y: Tensor, weights: Tensor, task: Task, prior_rows: float = PRIOR_ROWS) -> float:
