@@ -24,7 +24,7 @@ from splinework.splines.bases import BSpline
 from splinework.train.band_limited import BandLimited
 from splinework.train.between_rows import reached
 from splinework.train.data_split import Samples
-from splinework.train.penalised_spline import PenalisedSpline
+from splinework.train.penalised_spline import PenalisedBasis, PenalisedSpline
 
 MAX_MARGIN = 0.05
 """Share of the range of the rows by which a grid goes beyond them at most."""
@@ -51,6 +51,9 @@ MIN_FREE_SHARE = 1e-13
 MAX_TOLERANCE, MAX_DEVIANCE = 0.01, 2.0
 """Share by which the criterion of a smaller spline may be worse, so that it is preferred; and the same times the number of rows,
 which is what a parameter costs in twice the log likelihood (Akaike 1974)."""
+BAND_STRENGTHS = 10.0 ** np.arange(-28.0, -15.0, 2.0)
+"""Strengths λ of the penalty of functions of a limited band, relative to the square of the largest singular value: from where
+singular values are rounding to where they are a few million times that."""
 LOG_STRENGTHS = np.linspace(-20.0, 6.0, 105)
 """Decimal logarithms of λ that are compared, relative to the ratio of the two quadratic forms."""
 
@@ -106,9 +109,7 @@ class Choice:
         if not self.waves:
             return PenalisedSpline.on(self.basis, grid, x, root, self.order)
         low, high = self.basis.domain(grid)
-        series = BandLimited.on(x, root, float(low), float(high), self.waves)
-        seen = torch.ones_like(series.left[0])
-        return PenalisedSpline(self.basis, 0, series.left, seen, 0 * seen, series.spline(self.basis, grid))
+        return BandLimited.on(x, root, float(low), float(high), self.waves).spline(self.basis, grid)
 
 
 @dataclass(frozen=True)
@@ -239,8 +240,8 @@ def choose(x: Tensor, t: Tensor, root: Tensor, low: Tensor, high: Tensor) -> Cho
         bases = [BSpline(each, degree) for each in _resolutions(distinct, degree) if least <= each <= most]
         splines = (PenalisedSpline.on(each, each.make_grid(low, high), x, root, order) for each in bases)
         return [
-            Choice(each.basis, order, *_best_strengths(each.left, each.filters(strengths), y, strengths))
-            for each in splines
+            Choice(basis, order, *_best_strengths(spline, y, strengths))
+            for basis, spline in zip(bases, splines, strict=True)
         ]
 
     def simplest(found: list[Choice]) -> Choice:
@@ -265,12 +266,12 @@ def _band_limited(best: Choice, met: float, x: Tensor, y: Tensor, root: Tensor, 
     The waves in a period are doubled until that pays no longer, and the intervals until the spline differs from the function by
     less than this errs by cross-validation, or than the criterion `met` says.
     """
-    series, none = None, x.new_zeros(1)
+    series, strengths = None, torch.from_numpy(BAND_STRENGTHS).to(x)
     best = replace(best, score=best.score + 2 * y.shape[1] * math.log(MAX_BAND_ERROR))
     most = (len(torch.unique(x)) // ROWS_PER_INTERVAL - 1) // 2
     for waves in dict.fromkeys(min(each, most) for each in WAVES if most >= WAVES[0]):
         trial = BandLimited.on(x, root, low, high, waves)
-        found = Choice(best.basis, 0, *_best_strengths(trial.left, torch.ones_like(trial.left[:1]), y, none), waves)
+        found = Choice(best.basis, 0, *_best_strengths(trial, y, strengths), waves)
         if found.score < best.score:
             best, series = found, trial
         elif series is not None:
@@ -282,21 +283,25 @@ def _band_limited(best: Choice, met: float, x: Tensor, y: Tensor, root: Tensor, 
     while True:
         grid = basis.make_grid(x.new_tensor([low]), x.new_tensor([high]))
         between = torch.linspace(low, high, 4 * basis.grid + 1, dtype=x.dtype).to(x.device)[1::2]
-        values = series.spline(basis, grid) @ (series.left.T @ y)
-        off = basis.rows(between[:, None], grid, basis.prepare(grid), 0)[:, 0] @ values - series.values(between, y)
+        spline, plain = series.spline(basis, grid), basis.rows(between[:, None], grid, basis.prepare(grid), 0)[:, 0]
+        off = torch.stack(
+            [
+                plain @ spline.coefficients(y[:, j], each) - series.values(between, y[:, j], each)
+                for j, each in enumerate(best.strengths)
+            ]
+        )
         if float(off.square().mean()) <= error or 2 * basis.grid > MAX_BAND_RESOLUTION:
             return replace(best, basis=basis)
         basis = BSpline(2 * basis.grid, DEGREES[-1])
 
 
 def _best_strengths(
-    left: Tensor, filters: Tensor, y: Tensor, strengths: Tensor
+    on: PenalisedBasis, y: Tensor, strengths: Tensor
 ) -> tuple[tuple[float, ...], tuple[float, ...], float]:
     """The strength of the least criterion for every output, with its effective parameters, and the sum of the criteria.
 
     Args:
-        left: Orthonormal directions in the space of rows, `(N, M)`.
-        filters: Share of every direction that the fit keeps, `(S, M)`.
+        on: The functions on the rows.
         y: Weighted targets `(N, q)`.
         strengths: Those of the penalty, `(S,)`.
 
@@ -304,6 +309,7 @@ def _best_strengths(
     residuals under the fit without them (Allen 1974). The first sees the average leverage only: where most rows are at one end of
     the range, it takes splines that a single row determines at the other end, and that are anything beyond it.
     """
+    left, filters = on.left, on.filters(strengths)
     along = left.T @ y
     freedom = filters.sum(1)
     free = 1 - FREEDOM_COST * freedom / len(y)

@@ -13,29 +13,51 @@ from splinework.splines.bases import BSpline
 
 
 @dataclass(frozen=True)
-class PenalisedSpline:
-    """Splines of one basis on given rows, ready for all strengths of the penalty: a generalised singular value decomposition.
+class PenalisedBasis:
+    """Functions with a quadratic penalty on given rows, for all its strengths: a generalised singular value decomposition.
 
     Attributes:
-        basis: Degree and number of intervals.
-        order: The order of the penalised derivative.
-        left: Orthonormal directions in the space of rows, `(N, M)`; fewer than the coefficients where the spline stands for
-            another function.
+        left: Orthonormal directions in the space of rows, `(N, M)`; fewer than the coefficients where rows do not tell all.
         seen: Cosines: how much of each direction is seen by the rows, `(M,)`.
         bent: Sines: how much of it is penalised, `(M,)`.
         lift: Coefficients of the directions, one column each.
     """
 
-    basis: BSpline
-    order: int
     left: Tensor
     seen: Tensor
     bent: Tensor
     lift: Tensor
 
+    def filters(self, strengths: Tensor) -> Tensor:
+        """Share of every direction that the fit keeps, `(S, M)`, at strengths `(S,)` relative to the balance of both forms."""
+        square = self.seen.square()
+        return square / (square + strengths[:, None] * self.bent.square()).clamp_min(1e-300)
+
+    def root(self, strength: float) -> Tensor:
+        """A root of the covariance of the coefficients, one row each, where the noise has the variance one."""
+        return self.lift / (self.seen.square() + strength * self.bent.square()).clamp_min(1e-300).sqrt()
+
+    def coefficients(self, y: Tensor, strength: float) -> Tensor:
+        """The coefficients for weighted targets `y (N,)`."""
+        damped = self.seen / (self.seen.square() + strength * self.bent.square()).clamp_min(1e-300)
+        return self.lift @ (damped * (self.left.T @ y))
+
+
+@dataclass(frozen=True)
+class PenalisedSpline(PenalisedBasis):
+    """Splines of one basis with a penalty on one derivative, or splines that stand for functions with another penalty."""
+
     @classmethod
     def on(cls, basis: BSpline, grid: Tensor, x: Tensor, root: Tensor, order: int) -> PenalisedSpline:
-        """The decomposition for rows `x (N,)` with square roots of weights `root (N,)`, of which `order` are different."""
+        """The decomposition for rows `x (N,)` with square roots of weights `root (N,)`, of which `order` are different.
+
+        Args:
+            basis: Degree and number of intervals.
+            grid: The grid of the one input.
+            x: The rows.
+            root: The roots of their weights.
+            order: The order of the penalised derivative.
+        """
         rows = root[:, None] * basis.rows(x[:, None], grid, basis.prepare(grid), 0)[:, 0]
         penalty = penalty_rows(basis, grid, order)
         balance = float(rows.norm() / penalty.norm())
@@ -45,21 +67,7 @@ class PenalisedSpline:
         left, seen, right = thin_svd(orthogonal[: len(seen_part)])
         bent = (orthogonal[len(seen_part) :] @ right.T).norm(dim=0)
         lift = torch.linalg.solve_triangular(triangle, right.T, upper=True)
-        return cls(basis, order, directions @ left, seen, bent, lift)
-
-    def filters(self, strengths: Tensor) -> Tensor:
-        """Share of every direction that the fit keeps, `(S, M)`, at strengths `(S,)` relative to the balance of both forms."""
-        square = self.seen.square()
-        return square / (square + strengths[:, None] * self.bent.square()).clamp_min(1e-300)
-
-    def root(self, strength: float) -> Tensor:
-        """A root of the covariance of the coefficients `(M, M)`, where the noise has the variance one."""
-        return self.lift / (self.seen.square() + strength * self.bent.square()).clamp_min(1e-300).sqrt()
-
-    def coefficients(self, y: Tensor, strength: float) -> Tensor:
-        """The spline's coefficients for weighted targets `y (N,)`."""
-        damped = self.seen / (self.seen.square() + strength * self.bent.square()).clamp_min(1e-300)
-        return self.lift @ (damped * (self.left.T @ y))
+        return cls(directions @ left, seen, bent, lift)
 
 
 def thin_svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
