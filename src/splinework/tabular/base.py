@@ -132,8 +132,12 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         if isinstance(task, Classification) and self._classes is not None:
             self._classes = replace(self._classes, lapses=task.lapses)
 
+    def _chosen(self, task: Task, rows: WeightedRows, columns: Columns) -> tuple[Task, Columns]:
+        """The likelihood of a new fit to encoded rows, where they decide it, and the columns with the outputs' names."""
+        return task, columns
+
     @abstractmethod
-    def _constant(self, rows: WeightedRows) -> Floats:
+    def _constant(self, rows: WeightedRows, task: Task) -> Floats:
         """The outputs `(q,)` of the constant network."""
 
     @abstractmethod
@@ -175,6 +179,8 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
             self._ranges = ranges_of(raw.x, columns, () if first else getattr(self, "_ranges", None) or ())
             del raw, table  # nobody needs the rows twice
             with suited_to(len(rows)):
+                if first and not partial and not self.warm_start and not is_constant(rows):
+                    task, columns = self._chosen(task, rows, columns)
                 start = None if anew else self.model_
                 self._train(rows, columns, task=task, settings=settings, on_step=on_step, known=known, start=start)
             self._fitted_in = where.mark()
@@ -203,7 +209,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         statuses: tuple[AxiomStatus, ...] = ()
         found: TrainedNetwork | None = None
         if is_constant(rows):
-            self.model_ = with_names(constant_network(names[0], self._constant(rows)), *names)
+            self.model_ = with_names(constant_network(names[0], self._constant(rows, task)), *names)
             if known:
                 certificate, statuses = check_constant(self.model_, known, rows)
             self.loss_, self.n_iter_, self.history_ = 0.0, 1, []

@@ -203,7 +203,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):
             raise ValueError(f"class_weight={self.class_weight} leaves no row with a weight above zero; change it.")
         return weighed
 
-    def _constant(self, rows: WeightedRows) -> Floats:
+    def _constant(self, rows: WeightedRows, task: Task) -> Floats:
         return class_logits(rows, len(self._classes)) if len(self._classes) > 1 else np.array([MAX_LOGIT])
 
     def _targets(self, y: Any, targets: NDArray[Any]) -> tuple[str, ...]:

@@ -205,8 +205,9 @@ class ExplanationMixin(FunctionMixin):
 
     def _search(self) -> FormulaTable:
         rows = self._rows(even=False)
-        if not self._explains_rows:
-            rows = replace(rows, y=outputs_of(self.model_, rows.x))
+        if self._classes is None:
+            y = self._on_outputs(rows.y)
+            rows = replace(rows, y=outputs_of(self.model_, rows.x) if y is None else y)
         target = self.columns_.target
         return formulas.search(
             self.model_,

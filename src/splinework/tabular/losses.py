@@ -1,8 +1,8 @@
 """Losses of a regression beside least squares: quantiles, the median, Huber's, and those of counts and positive numbers.
 
-`named_task` finds them by the names that scikit-learn gives them. Poisson's and gamma's networks give the logarithm of the mean;
-the pinball loss of quantiles is smoothed by a logistic kernel, narrower the more rows there are, which leaves its minimum where
-it is to second order in the width (Fernandes, Guerre and Horta 2021).
+`named_task` finds them by the names that scikit-learn gives them. Networks of counts and positive numbers give the logarithm of
+the mean; the pinball loss of quantiles is smoothed by a logistic kernel, narrower the more rows there are, which leaves its
+minimum where it is to second order in the width (Fernandes, Guerre and Horta 2021).
 """
 
 import math
@@ -29,8 +29,8 @@ MIN_WIDTH = 1e-3
 """Least width, relative to the spread of y: noise-free targets leave no residuals to measure it by."""
 MIN_CURVATURE = 1e-3
 """Lower bound of a mean curvature, in units of one over the width; it bounds the steps where no residual is small."""
-LOSSES = ("squared_error", "absolute_error", "quantile", "huber", "poisson", "gamma")
-"""The names of scikit-learn's gradient boosting."""
+LOSSES = ("squared_error", "absolute_error", "quantile", "huber", "poisson", "gamma", "lognormal")
+"""The names of scikit-learn's gradient boosting, and one that it lacks."""
 
 
 def named_task(loss: str, quantile: float | None = None) -> Task:
@@ -47,6 +47,7 @@ def named_task(loss: str, quantile: float | None = None) -> Task:
         "huber": HuberTask(),
         "poisson": PoissonTask(),
         "gamma": GammaTask(),
+        "lognormal": LogNormalTask(),
     }
     return simple[loss]
 
@@ -243,6 +244,33 @@ class GammaTask(_LogLink):
         # Fisher's expected curvature, which is the row's weight whatever its mean.
         ratio = y[:, j] * torch.exp((-outputs[:, j]).clamp(-MAX_LOG, MAX_LOG))
         return outputs[:, j] + ratio - 1, weights
+
+    def spread(self, mean: Tensor) -> Tensor:
+        return mean
+
+
+@final
+@dataclass(frozen=True)
+class LogNormalTask(_LogLink):
+    """Squared errors of the logarithm; deviations are proportional to means.
+
+    Networks learn log y by least squares, and are moved to the logarithm of the mean of y afterwards (`target_scale`).
+    """
+
+    is_quadratic = True
+    has_fixed_weights = True
+
+    def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return ((outputs - y.log()) ** 2).mean(-1)
+
+    def slope(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return 2 * (outputs - y.log()) / y.shape[1]
+
+    def steepest(self, outputs: Tensor, y: Tensor) -> float:
+        return 2 / y.shape[1]
+
+    def working(self, outputs: Tensor, y: Tensor, weights: Tensor, j: int, least: float) -> tuple[Tensor, Tensor]:
+        return y[:, j].log(), weights
 
     def spread(self, mean: Tensor) -> Tensor:
         return mean

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
@@ -21,11 +22,13 @@ from splinework.tabular.classes import target_names
 from splinework.tabular.column_axioms import AXIOM_PARAMETERS, ColumnAxiom, column_axioms
 from splinework.tabular.columns import Columns
 from splinework.tabular.constant import mean_target
+from splinework.tabular.fitted import check_fitted
 from splinework.tabular.inner_network import outputs_of
 from splinework.tabular.intervals import PredictionInterval, ResidualModel, residual_model
-from splinework.tabular.losses import LOSSES, name_of, named_task
+from splinework.tabular.losses import LOSSES, LogNormalTask, name_of, named_task
 from splinework.tabular.namespaces import Namespace
 from splinework.tabular.rows import Floats, WeightedRows
+from splinework.tabular.target_scale import prefers_logarithm
 from splinework.tabular.tasks import Regression, Task
 
 
@@ -66,9 +69,12 @@ class KANRegressor(RegressorMixin, KANEstimator):
             axioms other than monotone columns a single network is fitted, additive or with hidden nodes, as held-out rows decide.
 
         loss: What is minimised, by the names of scikit-learn's gradient boosting: `squared_error` for the mean, `absolute_error`
-            for the median, `quantile`, `huber` for a mean that outliers move little, `poisson` for counts and `gamma` for
-            positive numbers whose noise grows with them. With `poisson` and `gamma` the network, and so formulas and plots,
-            give the logarithm of the mean, named `log y`; `predict` gives the mean. Axioms go with `squared_error` only.
+            for the median, `quantile`, `huber` for a mean that outliers move little, `poisson` for counts, and `gamma` or
+            `lognormal` for positive numbers whose noise grows with them. The default `auto` is `lognormal`, which minimises
+            squared errors of log y, where all y are positive and left-out rows are significantly more likely by it, else
+            `squared_error`; it predicts the mean in either case, and `loss_name_` says which it was. With `poisson`, `gamma` and
+            `lognormal` the network, and so formulas and plots, give the logarithm of the mean, named `log y`; `predict` gives
+            the mean. Axioms go with `squared_error` only, which `auto` is beside them, in `partial_fit` and with `warm_start`.
         quantile: For `loss="quantile"`: the probability that y is below the prediction, between 0 and 1.
 
     Attributes:
@@ -82,6 +88,7 @@ class KANRegressor(RegressorMixin, KANEstimator):
         certificate_: With axioms: what is proved of the model, in the names of its inputs (`splinework.knowledge.axioms.verify`).
         axiom_status_: With axioms: text, strength and status of each: `proved`, `refuted` or `unknown`.
         loss_: Final loss.
+        loss_name_: Name of the loss that was minimised.
         history_: Records of the training.
         n_iter_: Number of training steps.
         n_features_in_: Number of columns.
@@ -109,17 +116,27 @@ class KANRegressor(RegressorMixin, KANEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **KANEstimator._parameter_constraints,
         **AXIOM_PARAMETERS,
-        "loss": [StrOptions(set(LOSSES))],
+        "loss": [StrOptions({"auto", *LOSSES})],
         "quantile": [Interval(Real, 0, 1, closed="neither"), None],
     }
 
     monotone: Any = None
     axioms: Any = None
-    loss: str = "squared_error"
+    loss: str = "auto"
     quantile: float | None = None
 
     if TYPE_CHECKING:  # fitted attributes, no parameters
         _task: Task
+
+    @property
+    def loss_name_(self) -> str:
+        """Name of the loss that was minimised, of which `auto` is none.
+
+        Raises:
+            AttributeError: Before a fit (also a NotFittedError).
+        """
+        check_fitted(self)
+        return name_of(self._task)[0]
 
     @with_callbacks
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANRegressor:
@@ -213,7 +230,9 @@ class KANRegressor(RegressorMixin, KANEstimator):
 
     def _notes(self) -> list[str]:
         notes = super()._notes()
-        if not self._explains_rows:
+        if isinstance(self._task, LogNormalTask):
+            notes.append("the network gives the logarithm of the mean of y, learned by squared errors of log y")
+        elif not self._explains_rows:
             loss, quantile = name_of(self._task)
             of = f"the quantile {quantile:g}" if quantile is not None else f"what minimises {loss}"
             of = f"the logarithm of the mean of y (loss {loss})" if self._task.log_link else of
@@ -236,27 +255,34 @@ class KANRegressor(RegressorMixin, KANEstimator):
     def _check_target(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
         if self.loss == "quantile" and self.quantile is None:
             raise ConfigError("loss='quantile' needs the quantile, such as quantile=0.9.")
-        if self.loss != "squared_error" and (self.axioms is not None or self.monotone is not None):
+        if self.loss not in ("auto", "squared_error") and (self.axioms is not None or self.monotone is not None):
             raise ConfigError(f"axioms and monotone go with loss='squared_error', got loss={self.loss!r}.")
-        columns, _ = self._numbers(y, first=first)
-        low, total = columns.min(initial=np.inf), columns.sum(axis=0)
-        if self.loss == "gamma" and not low > 0:
-            raise DataError(
-                f"loss='gamma' requires strictly positive y, got {low:g}; use loss='poisson' for numbers of 0 or more."
-            )
-        if self.loss == "poisson" and not (low >= 0 and np.all(total > 0)):
-            got = f"{low:g}" if low < 0 else "zeros only"
-            raise DataError(f"loss='poisson' requires non-negative y and sum(y) > 0, got {got}.")
-        task = named_task(self.loss, self.quantile)
+        columns, task = self._numbers(y, first=first)
+        if self.loss != "auto":
+            task = named_task(self.loss, self.quantile)
+        elif not first:
+            task = self._task
         if not first and task != self._task:
             raise ConfigError(f"loss={self.loss!r} differs from that of the previous fit; set warm_start=False.")
+        low, total, loss = columns.min(initial=np.inf), columns.sum(axis=0), name_of(task)[0]
+        if loss in ("gamma", "lognormal") and not low > 0:
+            hint = "loss='poisson' for numbers of 0 or more" if self.loss != "auto" else "loss='squared_error'"
+            raise DataError(f"loss={loss!r} requires strictly positive y, got {low:g}; use {hint}.")
+        if loss == "poisson" and not (low >= 0 and np.all(total > 0)):
+            got = f"{low:g}" if low < 0 else "zeros only"
+            raise DataError(f"loss='poisson' requires non-negative y and sum(y) > 0, got {got}.")
         return columns, task
+
+    def _chosen(self, task: Task, rows: WeightedRows, columns: Columns) -> tuple[Task, Columns]:
+        free = self.loss == "auto" and self.axioms is None and self.monotone is None
+        if not (free and prefers_logarithm(rows, columns.groups, columns.owners, self._seed())):
+            return task, columns
+        return LogNormalTask(), replace(columns, targets=_of_logarithms(columns.targets))
 
     def _known(self, columns: Columns) -> tuple[ColumnAxiom, ...]:
         return column_axioms(self.monotone, self.axioms, columns)
 
-    def _constant(self, rows: WeightedRows) -> Floats:
-        task = named_task(self.loss, self.quantile)
+    def _constant(self, rows: WeightedRows, task: Task) -> Floats:
         if isinstance(task, Regression):
             return mean_target(rows)
         y = torch.from_numpy(np.asarray(rows.y, dtype=np.float64))
@@ -264,13 +290,17 @@ class KANRegressor(RegressorMixin, KANEstimator):
 
     def _targets(self, y: Any, targets: NDArray[Any]) -> tuple[str, ...]:
         names = target_names(y, targets.shape[1])
-        return tuple(f"log {name}" for name in names) if named_task(self.loss, self.quantile).log_link else names
+        return _of_logarithms(names) if self.loss in ("poisson", "gamma", "lognormal") else names
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
-        tags.target_tags.positive_only = self.loss in ("poisson", "gamma")
+        tags.target_tags.positive_only = self.loss in ("poisson", "gamma", "lognormal")
         return tags
+
+
+def _of_logarithms(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"log {name}" for name in names)
 
 
 def _checked_level(interval: Any) -> float | None:

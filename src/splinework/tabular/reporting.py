@@ -77,7 +77,9 @@ def _encoded(estimator: ExplanationMixin, X: Any, y: Any) -> tuple[Any, Any]:
     if y is None:
         return x, None
     values = np.asarray(y)
-    return x, values if estimator._classes is not None else values.reshape(len(values), -1).astype(np.float64)
+    if estimator._classes is not None:
+        return x, values
+    return x, estimator._on_outputs(values.reshape(len(values), -1).astype(np.float64))
 
 
 def _own_rows(estimator: ExplanationMixin) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def _own_rows(estimator: ExplanationMixin) -> dict[str, Any]:
     if estimator._classes is not None:
         labels = estimator._classes.values[rows.y.astype(np.intp).ravel()]
         return {"x": rows.x, "y": labels}
-    return {"x": rows.x, "y": rows.y if estimator._explains_rows else None}
+    return {"x": rows.x, "y": estimator._on_outputs(rows.y)}
 
 
 def task_of(estimator: ExplanationMixin) -> ReportTask:

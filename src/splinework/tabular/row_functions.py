@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from splinework.errors import DataError
 from splinework.interpret.importance.row_function import RowFunction
 from splinework.nn.arrays import numbers_of
 from splinework.nn.frame import FramedKAN, network_of
@@ -17,6 +18,7 @@ from splinework.tabular.columns import Columns
 from splinework.tabular.fitted import check_fitted
 from splinework.tabular.hyperparameters import Hyperparameters
 from splinework.tabular.inner_network import outputs_of
+from splinework.tabular.losses import LogNormalTask
 from splinework.tabular.rows import Floats, WeightedRows
 from splinework.tabular.tasks import Regression, Task
 from splinework.train.uncertainty import check_level
@@ -120,7 +122,24 @@ class FunctionMixin:
     @property
     def _explains_rows(self) -> bool:
         """Whether formulas are those of the targets, by least squares or as classes; else they are the network's own."""
-        return self._classes is not None or isinstance(self._likelihood(), Regression)
+        return self._classes is not None or isinstance(self._likelihood(), (Regression, LogNormalTask))
+
+    def _on_outputs(self, y: Floats) -> Floats | None:
+        """Targets `(n, q)` of a regression as its network predicts them; None where it predicts no single one.
+
+        Logarithms are moved by what lies between the logarithm of the mean and the mean of the logarithms.
+
+        Raises:
+            DataError: If targets have no logarithm, and it is predicted.
+        """
+        task = self._likelihood()
+        if not isinstance(task, LogNormalTask):
+            return y if isinstance(task, Regression) else None
+        if not np.all(y > 0):
+            raise DataError(f"the network predicts the logarithm of y, which must be above 0, got {np.min(y):g}.")
+        rows = self._rows(even=False)
+        off = outputs_of(self.model_, rows.x) - np.log(rows.y)
+        return np.asarray(np.log(y) + np.average(off, axis=0, weights=rows.weights))
 
     def _noise(self) -> Floats | None:
         """Variance of the noise of each output, as rows that the fit had not seen show it; None where they do not."""

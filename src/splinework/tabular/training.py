@@ -26,11 +26,13 @@ from splinework.tabular.ensemble_size import N_FOLDS, n_members
 from splinework.tabular.extrapolation import with_level_tails
 from splinework.tabular.grids import quantile_layer
 from splinework.tabular.hyperparameters import Hyperparameters
+from splinework.tabular.losses import LogNormalTask
 from splinework.tabular.network_fit import NetworkFit
 from splinework.tabular.repeated import counts_of, in_folds
-from splinework.tabular.rows import Floats
+from splinework.tabular.rows import Floats, WeightedRows
 from splinework.tabular.screening import INTERVALS as SCREENING_INTERVALS
 from splinework.tabular.screening import is_wide, screen
+from splinework.tabular.target_scale import mean_of_exponentials
 from splinework.tabular.tasks import Classification, Regression, Task, moments, targets_of
 from splinework.tabular.trained import TrainedNetwork, TrainingLog
 from splinework.train.data_split import Samples
@@ -71,6 +73,11 @@ def train(
     Raises:
         ConfigError: If `grid`, `degree` or `hidden` is invalid.
     """
+    if isinstance(task, LogNormalTask):
+        how: dict[str, Any] = {"settings": settings, "seed": seed, "groups": groups, "owners": owners}
+        how |= {"on_step": on_step, "start": start, "names": names, "signs": signs}
+        rows = WeightedRows(x, np.asarray(y, dtype=np.float64), weights)
+        return mean_of_exponentials(train(x, np.log(rows.y), weights, task=Regression(), **how), rows)
     raw_x, w = torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.asarray(weights) / np.mean(weights))
     raw_y, right, generator = targets_of(y, task), task.of_right_labels(), torch.Generator().manual_seed(seed)
     folds = max(N_FOLDS, n_members(settings, len(raw_y), right))
@@ -92,10 +99,10 @@ def train(
     if start is not None:
         loss, steps, model = continue_training(start, raw_x, raw_y, w, task, settings.max_iter, seed, log)
         return TrainedNetwork(model, loss, steps, log.history)
-    rows, known = (raw_x, raw_y, u, t, w, fold), (groups or (), belongs, names)
+    judged, known = (raw_x, raw_y, u, t, w, fold), (groups or (), belongs, names)
     directions = None if signs is None else torch.tensor(signs, dtype=torch.float64)
     job = NetworkFit(
-        *rows, scaling, right, settings, seed, generator, *known, signs=directions, covariances=covariances
+        *judged, scaling, right, settings, seed, generator, *known, signs=directions, covariances=covariances
     )
     found = _screened(job, log) if wide else job.run(log)
     if transform is not None:

@@ -117,7 +117,7 @@ class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstim
         self._classes = None
         return self._numbers(y, first=first)
 
-    def _constant(self, rows: WeightedRows) -> Floats:
+    def _constant(self, rows: WeightedRows, task: Task) -> Floats:
         if self._classes is None:
             return mean_target(rows)
         return class_logits(rows, len(self._classes)) if len(self._classes) > 1 else np.zeros(1)
