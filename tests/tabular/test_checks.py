@@ -16,6 +16,7 @@ LOSSES: tuple[dict[str, Any], ...] = (
     {"loss": "huber"},
     {"loss": "poisson"},
     {"loss": "gamma"},
+    {"loss": "lognormal"},
 )
 ESTIMATORS = (
     *(pytest.param(kind(max_iter=SHORT, members=1), id=f"{kind.__name__}-short") for kind in KINDS),

@@ -283,8 +283,8 @@ class KANRegressor(RegressorMixin, KANEstimator):
         return column_axioms(self.monotone, self.axioms, columns)
 
     def _constant(self, rows: WeightedRows, task: Task) -> Floats:
-        if isinstance(task, Regression):
-            return mean_target(rows)
+        if isinstance(task, (Regression, LogNormalTask)):
+            return np.log(mean_target(rows)) if task.log_link else mean_target(rows)
         y = torch.from_numpy(np.asarray(rows.y, dtype=np.float64))
         return np.asarray(task.constant(y, torch.from_numpy(rows.weights)).numpy())
 
@@ -321,7 +321,8 @@ def _checked_level(interval: Any) -> float | None:
 def _without_each(y: Floats, weights: Floats, task: Task) -> Floats:
     """The constant output `(n, q)` of the other rows for each row of few; that of all rows where these are many."""
     rest, total = weights.sum() - weights, weights @ y
-    if isinstance(task, Regression):
-        return np.asarray((total - weights[:, None] * y) / rest[:, None])
+    if isinstance(task, (Regression, LogNormalTask)):
+        mean = np.asarray((total - weights[:, None] * y) / rest[:, None])
+        return np.log(mean) if task.log_link else mean
     constant = task.constant(torch.from_numpy(y), torch.from_numpy(weights)).numpy()
     return np.broadcast_to(constant, y.shape).copy()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ from splinework.tabular.tasks import Regression, moments
 from splinework.tabular.trained import TrainedNetwork
 from splinework.train.between_rows import is_significant
 from splinework.train.data_split import Samples
-from splinework.train.process_teacher import ProcessTeacher
+from splinework.train.gaussian_process import fit_process
 from splinework.train.teacher import MAX_INPUTS, MAX_OUTPUTS, MIN_ROWS
 
 MIN_SPREAD = 0.2
@@ -73,7 +74,8 @@ def prefers_logarithm(rows: WeightedRows, groups: Sequence[Sequence[int]], owner
         return part.t - curves.unseen(torch.zeros(len(part.t), dtype=torch.long))
 
     def by_process(part: Samples) -> Tensor:
-        return ProcessTeacher.of(part, seed, quick=True).left_out
+        how: dict[str, Any] = {"weights": part.weights, "seed": seed, "quick": True, "is_last": False}
+        return torch.stack([fit_process(part.u, column, **how).left_out for column in part.t.T], dim=1)
 
     def surprise(left_out: Callable[[Samples], Tensor], of: Tensor) -> Tensor:
         """Minus the log density of left-out rows under normal errors, summed over the outputs, without a constant, `(n,)`."""
