@@ -46,6 +46,15 @@ def test_the_scale_is_that_on_which_the_noise_is_even(truth: str, seed: int) -> 
     assert not asks_for_logarithms(x, even - even.min() + 0.1)
 
 
+@pytest.mark.parametrize("noise", [0.02, *slow(0.1)])
+@pytest.mark.parametrize("shift", [1.05, *slow(1.5)])
+def test_products_are_no_reason(shift: float, noise: float) -> None:
+    """Their logarithms are sums of curves, which say yes; but the noise is even, and a model of products knows."""
+    random = np.random.default_rng(7)
+    x = random.uniform(-1, 1, (80, 3))
+    assert not asks_for_logarithms(x, np.prod(shift + x, axis=1) + noise * np.abs(random.normal(size=80)))
+
+
 @pytest.mark.parametrize("truth", ["oblique", *slow("curves", "products")])
 def test_without_noise_it_is_that_on_which_the_function_is_simple(truth: str) -> None:
     x, f, _ = drawn(truth, 5)
@@ -139,6 +148,9 @@ def test_it_is_saved_explained_and_continued(tmp_path: Any) -> None:
     np.testing.assert_array_equal(same.predict(x), model.predict(x))
     page = model.report(tmp_path / "page.html", equations=False).read_text()
     assert "learned by squared errors of log y" in page
+    explained = model._on_outputs(y[:, None])
+    assert explained is not None
+    np.testing.assert_allclose(explained.mean(), outputs_of(model.model_, x).mean())
     assert model.equation_.target == "log_y"
     assert np.corrcoef(model.equation_.numpy()(x), outputs_of(model.model_, x)[:, 0])[0, 1] > 0.9
     with pytest.raises(DataError, match="logarithm of y, which must be above 0, got -1"):
