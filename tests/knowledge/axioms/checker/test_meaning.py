@@ -169,7 +169,6 @@ def test_a_function_has_its_float_values_in_sixty_digits_wherever_it_has_any(nam
      "through(((0.0, 0.1, 0.2),), ((5.0, 6.0, 7.0),))", "through(((0.0, 0.1),), ((5.0, 6.0),))",
      "boundary({'x1': (0, 1)}, 'open(1)')"],
 )  # fmt: skip
-def test_what_cannot_be_read_is_refused(text):
-    reading = Reading(model_of(0))
+def test_what_cannot_be_read_is_refused(text, sides):
     with pytest.raises(Unreadable):
-        ModelChecker(reading, dict.fromkeys(reading.inputs, (-1.0, 1.0))).claims(text)
+        sides[-1].claims(text)
