@@ -102,7 +102,7 @@ def test_the_same_seed_gives_the_same_bytes(name):
     assert first.y.tobytes() == again.y.tobytes()
 
 
-@every("name", DRAWN)
+@pytest.mark.parametrize("name", thinned(DRAWN))
 def test_a_recipe_survives_json_and_its_card_is_json(name):
     found = data_set(name)
     assert from_dict(json.loads(json.dumps(to_dict(found.recipe), allow_nan=False)), RECIPES) == found.recipe
@@ -116,7 +116,7 @@ def test_a_recipe_survives_json_and_its_card_is_json(name):
     assert all(f"| {name} |" in page for name in drawn.names)
 
 
-@every("name", DRAWN)
+@pytest.mark.parametrize("name", thinned(DRAWN))
 def test_columns_targets_and_truth_are_of_the_table(name):
     found = data_set(name)
     drawn = drawn_of(name)
