@@ -84,7 +84,6 @@ def test_the_papers_training_goes_from_grid_to_grid_and_keeps_the_equations():
     assert result.history[-1].rmse_train < 0.03 * float(y.std())
 
 
-@pytest.mark.quick(5)
 @pytest.mark.parametrize("optimiser", [*OPTIMISERS, "SGD"])
 @pytest.mark.parametrize("steps", [40, *(pytest.param(each, marks=pytest.mark.slow) for each in (None, 200))])
 def test_grids_follow_the_activations_under_every_optimiser(optimiser, steps):

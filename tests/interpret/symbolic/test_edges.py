@@ -38,7 +38,6 @@ def test_an_exponential_is_found_by_a_first_look_however_fast_it_is(folds, level
     assert np.abs(best(x) / y - 1).max() < 1e-6
 
 
-@pytest.mark.quick(30)
 @pytest.mark.parametrize("name", [f.name for f in LIBRARY])
 def test_a_planted_function_is_found_whatever_its_constants(name):
     for seed in range(3):
