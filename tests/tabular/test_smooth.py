@@ -158,18 +158,18 @@ def test_long_and_wide_tables_have_no_smooth_rival() -> None:
         assert smooth_estimates(x, x[:, :1], ones, seed=0) == []
 
 
-@pytest.mark.parametrize(("case", "count"), [("steps", 160), ("steps", 159), ("smooth", 160)])
+@pytest.mark.parametrize(("case", "count"), [("steps", 300), ("steps", 299), ("smooth", 300)])
 def test_trees_are_an_estimate_where_they_know_more_than_a_process_of_many_rows(
     monkeypatch, case: str, count: int
 ) -> None:
-    monkeypatch.setattr(smooth, "MIN_FITTED_ROWS", 160)
+    monkeypatch.setattr(smooth, "MIN_FITTED_ROWS", 300)
     generator = torch.Generator().manual_seed(1)
     x = 2 * torch.rand(count, 4, generator=generator, dtype=torch.float64) - 1
     truth = stepped(x) if case == "steps" else torch.sin(2 * x[:, :1] * x[:, 1:2])
     y = truth + 0.1 * torch.randn(truth.shape, generator=generator, dtype=x.dtype)
     found = smooth_estimates(x, y, torch.ones_like(y[:, 0]), seed=0)
     rough = [each for each in found if isinstance(each.teacher, BoostingTeacher)]
-    assert len(rough) == (case == "steps" and count == 160)
+    assert len(rough) == (case == "steps" and count == 300)
     met: list[bool] = []
     monkeypatch.setattr(smooth, "teach", lambda run, own, *given, rough: met.append(rough) or (own.model, ""))
     for each in rough:
