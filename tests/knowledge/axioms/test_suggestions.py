@@ -10,7 +10,7 @@ from splinework.knowledge.axioms.surrogate import surrogate
 Array = np.ndarray
 
 
-def drawn(function, rows: int = 300, noise: float = 0.02, seed: int = 0) -> tuple[Array, Array]:
+def drawn(function, rows: int = 500, noise: float = 0.02, seed: int = 0) -> tuple[Array, Array]:
     generator = np.random.default_rng(seed)
     x = generator.uniform(-1, 1, (rows, 3))
     y = function(*x.T)
