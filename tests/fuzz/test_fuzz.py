@@ -10,7 +10,7 @@ from splinework.errors import ConfigError
 from tests.fuzz.cases import MAX_GROWTH_MB, run
 from tests.fuzz.targets import TARGETS
 
-SECONDS = 0.08
+SECONDS = 0.15
 """Processor time of a target in `make test`."""
 
 

@@ -23,7 +23,7 @@ FUNCTIONS = {
 }
 
 
-def rows(name, noise, count=400, seed=0):
+def rows(name, noise, count=600, seed=0):
     draw = np.random.default_rng(seed)
     x = draw.uniform(-1, 1, (count, 3))
     y = FUNCTIONS[name][0](*x.T)
