@@ -16,7 +16,7 @@ from splinework.interpret.scores import attribution
 from splinework.nn.precision import precision_of
 from splinework.train.sources import memmap
 
-ROWS = np.random.default_rng(0).uniform(-1, 1, (120, 2))
+ROWS = np.random.default_rng(0).uniform(-1, 1, (80, 2))
 TARGET = np.exp(np.sin(np.pi * ROWS[:, 0]) + ROWS[:, 1] ** 2)
 COLUMNS = ["a", "b"]
 KINDS = {
@@ -46,7 +46,7 @@ def error_of(model, x, y=TARGET):
     return float(np.sqrt(np.mean((model(x).detach().numpy().astype(np.float64)[:, 0] - y) ** 2)))
 
 
-def reported(result, rows=120):
+def reported(result, rows=80):
     """The error on all rows that the last step of the history tells; to some roundings of y in the model's dtype."""
     last = result.history[-1]
     told = next(note for note in result.history.notes if note.endswith(" held out"))
@@ -119,7 +119,7 @@ def test_the_dtype_follows_the_data_again_when_the_model_is_fitted_again(fitted,
     for model, (other, wanted) in [*of_each, *((result.model, other) for other in others)]:
         again = quick(other, model=model, steps=1)
         assert dtype_of(again.model) == wanted
-        assert again.model(other).shape == (120, 1)
+        assert again.model(other).shape == (80, 1)
 
 
 def test_one_column_may_be_a_vector():
@@ -152,7 +152,7 @@ def test_verbs_keep_the_dtype_and_what_they_return_takes_the_rows(fitted, verb, 
     x, dtype, result = fitted
     made = VERBS[verb](result.model, x, tmp_path)
     assert dtype_of(made) == dtype
-    assert made(x).shape == (120, 1)
+    assert made(x).shape == (80, 1)
 
 
 @pytest.mark.quick(2)
@@ -199,7 +199,7 @@ ENDS = {
     "cut short": {"steps": 3},
     "overfitted": {"optimiser": "lbfgs", "grids": [40], "steps": 60, "validation": 0.5},
     "penalty": {"penalties": [sw.train.Sparsity(1e-3)]},
-    "weights": {"weights": np.linspace(0.1, 1, 120)},
+    "weights": {"weights": np.linspace(0.1, 1, 80)},
     "growing": {"grids": [5, 10, 20], "starts": 3},
 }
 

@@ -13,7 +13,6 @@ from splinework.data.sample import Sample
 from splinework.errors import ConfigError, DataError
 from splinework.formula.expression import Expression
 from splinework.knowledge.axioms.language import parse_axiom
-from tests.families import every
 
 NAMES = data_names()
 MEASURED = [name for name in NAMES if data_set(name).measured]
@@ -27,10 +26,8 @@ CLASSES = ["aubry_andre", "mosaic", "exponential_hopping", "nearest_hopping"]
 
 def thinned(names):
     """The names as parameters: of the many formulas every fourth by day, all of them with the slow tests."""
-    return [
-        pytest.param(name, marks=() if ":" not in name or number % 4 == 0 else pytest.mark.slow)
-        for number, name in enumerate(names)
-    ]
+    often = {name for name in NAMES if ":" not in name} | {*NAMES[::4]}
+    return [name if name in often else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
 @cache
@@ -93,7 +90,7 @@ def test_the_rows_of_a_problem_are_those_of_its_sample(name):
         np.testing.assert_array_equal(drawn.y, y)
 
 
-@pytest.mark.quick(30)
+@pytest.mark.quick(20)
 @pytest.mark.parametrize("name", thinned(DRAWN))
 def test_the_same_seed_gives_the_same_bytes(name):
     first, again, other = drawn_of(name), data_set(name).draw(ROWS, seed=1), data_set(name).draw(4, seed=2)
@@ -102,7 +99,7 @@ def test_the_same_seed_gives_the_same_bytes(name):
     assert first.y.tobytes() == again.y.tobytes()
 
 
-@every("name", DRAWN)
+@pytest.mark.parametrize("name", thinned(DRAWN))
 def test_a_recipe_survives_json_and_its_card_is_json(name):
     found = data_set(name)
     assert from_dict(json.loads(json.dumps(to_dict(found.recipe), allow_nan=False)), RECIPES) == found.recipe
@@ -116,7 +113,7 @@ def test_a_recipe_survives_json_and_its_card_is_json(name):
     assert all(f"| {name} |" in page for name in drawn.names)
 
 
-@every("name", DRAWN)
+@pytest.mark.parametrize("name", thinned(DRAWN))
 def test_columns_targets_and_truth_are_of_the_table(name):
     found = data_set(name)
     drawn = drawn_of(name)
@@ -132,7 +129,7 @@ def test_columns_targets_and_truth_are_of_the_table(name):
         parse_axiom(text)
 
 
-@every("name", [name for name in SINGLE if data_set(name).formula and name not in CLASSES])
+@pytest.mark.parametrize("name", thinned(n for n in SINGLE if data_set(n).formula and n not in CLASSES))
 def test_the_formula_of_the_truth_is_the_target(name):
     if name == "pure_noise":
         return
@@ -141,7 +138,7 @@ def test_the_formula_of_the_truth_is_the_target(name):
     assert drawn.truth.noise_floor == 0.0
 
 
-@pytest.mark.quick(30)
+@pytest.mark.quick(20)
 @pytest.mark.parametrize("name", thinned(name for name in DRAWN if name not in CLASSES))
 def test_noise_changes_targets_only_and_is_its_floor(name):
     clean, noisy = drawn_of(name), data_set(name).draw(ROWS, seed=1, noise=0.1)

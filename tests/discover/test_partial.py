@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 NAMES = ("x1", "x2", "x3")
 
 
-def rows(n: int = 200, *, seed: int = 0, low: float = 0.5, high: float = 2.5) -> Array:
+def rows(n: int = 120, *, seed: int = 0, low: float = 0.5, high: float = 2.5) -> Array:
     return np.random.default_rng(seed).uniform(low, high, (n, len(NAMES)))
 
 
@@ -167,7 +167,7 @@ def test_rows_where_a_part_is_undefined_are_dropped_and_counted() -> None:
     y = np.exp(x[:, 0]) * x[:, 1]
     y[:7] = -1.0
     table = complete_formula("y = exp(?(x1))*x2", x, y, names=NAMES, search=pairs_of_terms)
-    assert any("undefined on 7 of 200 rows" in note for note in table.best.notes)
+    assert any("undefined on 7 of 120 rows" in note for note in table.best.notes)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ def check(case: Case, predict) -> None:
     assert distance(model, x, got) <= 1e-11
 
 
+@pytest.mark.quick(5)
 @pytest.mark.parametrize("case", [case for case in CASES[::3] if case.degree * case.grid < 40], ids=str)
 def test_sympy_equals_the_model(case):
     check(case, run_python(export(case.model(), "sympy"))["function"]())

@@ -146,5 +146,5 @@ def test_a_formula_recognised_in_a_framed_network_goes_into_latex():
     frame = Frame(("a",), ("a**2",), ("y",), ("a*z1",), ((0.5, 2.0),))
     network = sw.KAN([1, 1], base="identity", dtype=torch.float64)
     x = torch.linspace(0.2, 4.1, 200, dtype=torch.float64)[:, None]
-    fitted = sw.fit(network, x, 3 * x, validation=None, progress=False).model
+    fitted = sw.fit(network, x, 3 * x, validation=None, steps=20, progress=False).model
     assert "a^{3}" in export(FramedKAN(fitted, frame), "latex", recognise=True)

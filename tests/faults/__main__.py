@@ -39,7 +39,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="splinework-faults-") as folder:
         Path(folder).chmod(0o755)
         (Path(folder) / "w").mkdir()
-        campaign = Campaign(Server(Path(folder), preload=True), Path(folder) / "w")
+        campaign = Campaign(Server(Path(folder)), Path(folder) / "w")
         for number in missing:
             if time.monotonic() > end:
                 break

@@ -20,10 +20,9 @@ class Server:
 
     Args:
         folder: Where the shim is compiled to.
-        preload: Whether to import everything at once, and not in each process again.
     """
 
-    def __init__(self, folder: Path, *, preload: bool = False) -> None:
+    def __init__(self, folder: Path) -> None:
         shim = folder / "shim.so"
         subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", shim, ROOT / "tests/faults/shim.c", "-ldl"], check=True)
         program = (
@@ -32,7 +31,7 @@ class Server:
         )
         environment = {**os.environ, "LD_PRELOAD": str(shim), "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", program, str(ROOT / "tests"), *(["--preload"] if preload else [])],
+            [sys.executable, "-c", program, str(ROOT / "tests")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT,
         )  # fmt: skip
 

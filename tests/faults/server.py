@@ -131,7 +131,6 @@ def preload() -> None:
 
 
 if __name__ == "__main__":
-    if "--preload" in sys.argv:
-        preload()
+    preload()
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line))), flush=True)

@@ -23,6 +23,7 @@ pytestmark = needs_native
 REPORTS = """
 import json, os, sys, traceback
 import torch
+torch.cuda.is_available = lambda: False
 for environment in json.loads(sys.argv[1]):  # each in a process of its own, which has torch and nothing of ours
     if os.fork():
         os.wait()
@@ -49,6 +50,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
     "reference": {"SPLINEWORK_BACKEND": "reference"},
     **{variant: {"SPLINEWORK_BACKEND": "native", "SPLINEWORK_ISA": variant} for variant in VARIANTS},
     **{variable: {variable: "nonsense"} for variable in VARIABLES},
+    "no GPU": {"SPLINEWORK_BACKEND": "triton", "TRITON_INTERPRET": "0"},
 }
 
 
@@ -85,6 +87,13 @@ def test_nonsense_in_the_environment_is_refused_with_the_choices(variable, repor
     assert "ConfigError" in error
     assert "'nonsense'" in error
     assert any(choice in error for choice in ("native", "sorted", "baseline"))
+
+
+def test_a_machine_without_a_gpu_is_told_so(reports):
+    pytest.importorskip("triton")
+    error = reports["no GPU"]["error"]
+    assert "ConfigError: the Triton kernels" in error
+    assert "GPU" in error
 
 
 def test_an_instruction_set_that_is_not_there_is_not_used():

@@ -96,6 +96,7 @@ def assert_shaped(held: np.ndarray, knots: torch.Tensor, degree: int, flags: int
             np.testing.assert_allclose(slope[0], slope[-1], atol=1e-9 * max(1.0, np.abs(slope).max()))
 
 
+@pytest.mark.quick(64)
 @pytest.mark.parametrize("flags", range(128))
 def test_shapes_go_together_or_are_refused(flags):
     refused = flags & EVEN and (

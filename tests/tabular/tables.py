@@ -28,7 +28,7 @@ def target_for(kind: type, y: np.ndarray) -> np.ndarray:
     return labels(y) if kind is KANClassifier else y
 
 
-def mixed(rows: int = 120, seed: int = 0) -> tuple[pd.DataFrame, pd.Series]:
+def mixed(rows: int = 80, seed: int = 0) -> tuple[pd.DataFrame, pd.Series]:
     """Numbers with gaps, texts, a constant and a name that is not an identifier."""
     rng = np.random.default_rng(seed)
     cut = rng.choice(["fair", "good", "ideal"], rows)

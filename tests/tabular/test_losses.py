@@ -233,6 +233,7 @@ def test_held_out_rows_correct_a_quantile(monkeypatch: pytest.MonkeyPatch) -> No
     assert abs(np.mean(model._residuals.scores <= 0) - 0.9) <= 1 / 80
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("kind", [KANClassifier, KANTransformer])
 def test_losses_and_slopes_of_rows_are_those_of_the_labels(kind, count):

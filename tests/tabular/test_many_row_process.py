@@ -78,7 +78,7 @@ def test_processes_depend_on_inputs_that_are_used_only_and_on_rows_with_known_ou
 
 def test_a_few_nodes_predict_left_out_rows_like_the_process_of_all(monkeypatch):
     task = Multiclass()
-    x, y, weights, odds = drawn(task, 600, seed=3, idle=0)
+    x, y, weights, odds = drawn(task, 300, seed=3, idle=0)
     exact = latent_estimate(x, y, weights, task, task.constant(y, weights).expand_as(y), seed=0)
     monkeypatch.setattr(many_row_process, "N_NODES", 100)
     few = latent_estimate(x, y, weights, task, odds, seed=0, seen=(odds, only(2, 2)))
@@ -115,10 +115,10 @@ def test_a_network_learns_a_function_of_the_used_inputs_beside_curves(outputs):
 def test_the_likelihood_is_one_of_right_labels_where_these_are_right(wrong, lapses, monkeypatch):
     """Rates that curves take from what they cannot follow are no rates of a process."""
     task = Binary((lapses / 2, lapses / 2))
-    x, _, weights, odds = drawn(Binary(), 700, seed=5, idle=0)
+    x, _, weights, odds = drawn(Binary(), 400, seed=5, idle=0)
     rng, odds = np.random.default_rng(0), 4 * odds if wrong else odds
     chance = wrong / 2 + (1 - wrong) * torch.sigmoid(odds)
-    y = (torch.from_numpy(rng.random((700, 1))) < chance).double()
+    y = (torch.from_numpy(rng.random((400, 1))) < chance).double()
     asked = []
     working = Binary.working
 

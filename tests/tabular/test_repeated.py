@@ -52,8 +52,8 @@ def test_tables_of_counts_are_learned_as_by_their_rows(seed) -> None:
         x = (random.random((count, 6)) < shares).astype(float)
         return x, 1 / (1 + np.exp(2.5 - x @ slopes))
 
-    (x, p), (fresh, q) = rows(1000), rows(4000)
-    y = random.random(1000) < p
+    (x, p), (fresh, q) = rows(500), rows(4000)
+    y = random.random(500) < p
 
     def excess(model):
         found = model.fit(x, y).predict_proba(fresh)[:, 1]

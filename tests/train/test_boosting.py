@@ -30,6 +30,7 @@ def samples(count, seed, outputs=1, noise=0.1):
     )
 
 
+@pytest.mark.quick(2)
 @pytest.mark.parametrize("outputs", [1, 2])
 @pytest.mark.parametrize("row", [0, 17, 119])
 def test_what_trees_predict_of_a_row_is_the_same_whatever_its_own_target(row, outputs):

@@ -211,6 +211,7 @@ CANDIDATES = [
 ]  # fmt: skip
 
 
+@pytest.mark.quick(10)
 @pytest.mark.parametrize("formula", FUNCTIONS)
 def test_axioms_that_hold_for_one_function_do_not_contradict_each_other(formula):
     model = formula_model("x y t", z=formula)

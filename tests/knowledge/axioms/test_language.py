@@ -104,14 +104,14 @@ def test_every_axiom_of_the_package_is_in_the_language():
     assert public == set(WORDS.values()) == set(STRATEGIES) == set(WORDS.values())
 
 
-@settings(deadline=None, max_examples=600, derandomize=True)
+@settings(deadline=None, max_examples=250, derandomize=True)
 @given(every_axiom)
 def test_the_text_of_an_axiom_gives_an_equal_axiom(axiom):
     assert parse_axiom(axiom.text()) == axiom
     assert parse_axiom(axiom.text()).text() == axiom.text()
 
 
-@settings(deadline=None, max_examples=400, derandomize=True)
+@settings(deadline=None, max_examples=200, derandomize=True)
 @given(every_axiom, st.data())
 def test_a_mutated_text_gives_an_axiom_or_an_error_of_ours(axiom, data):
     text = axiom.text()
@@ -123,7 +123,7 @@ def test_a_mutated_text_gives_an_axiom_or_an_error_of_ours(axiom, data):
     _reads_or_refuses(text[:start] + other + text[stop:])
 
 
-@settings(deadline=None, max_examples=400, derandomize=True)
+@settings(deadline=None, max_examples=200, derandomize=True)
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: raw.decode("latin1")))
 def test_any_text_gives_an_axiom_or_an_error_of_ours(text):
     _reads_or_refuses(text)

@@ -205,7 +205,7 @@ def test_a_differential_equation_is_told_from_a_law():
         assert not read_relation(text).differential
 
 
-@settings(deadline=None, max_examples=500, derandomize=True)
+@settings(deadline=None, max_examples=250, derandomize=True)
 @given(
     st.lists(
         st.sampled_from(

@@ -80,7 +80,7 @@ EVERY_DAY = {"monotone", "no interaction", "periodic", "boundary"}
 @pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in EVERY_DAY else pytest.mark.slow) for n in TRUTHS])
 def test_what_is_true_is_learned_and_holds(name):
     truth, axioms = TRUTHS[name]
-    x, y = rows(truth, 150)
+    x, y = rows(truth, 100)
     with warnings.catch_warnings():
         warnings.simplefilter("error", FitWarning)  # nothing speaks against a true axiom
         warnings.filterwarnings("ignore", message=".*(steps|parameters|grid).*", category=FitWarning)

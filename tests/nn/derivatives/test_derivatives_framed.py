@@ -54,6 +54,7 @@ FORMULAS = [
 ]
 
 
+@pytest.mark.quick(24)
 @pytest.mark.parametrize("order", [3, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_partials_through_a_frame_are_nested_autograd_for_every_function(formula, order):

@@ -85,7 +85,7 @@ def test_a_derivative_is_that_of_the_formula(name):
 
 @every_activation
 def test_no_derivative_is_beyond_its_bound(name):
-    x = torch.cat([torch.linspace(-12, 12, 20_001, dtype=torch.float64), torch.linspace(-60, 60, 501).double()])
+    x = torch.cat([torch.linspace(-12, 12, 4001, dtype=torch.float64), torch.linspace(-60, 60, 501).double()])
     for r in range(1, 11):
         largest = float(ACTIVATIONS[name].derivative(x, r).abs().max())
         for functions in (EnclosingFunctions(),):

@@ -84,12 +84,12 @@ def raise_degree(model: KAN, degree: int, *, x: Any = None) -> KAN:
 def raise_layer(layer: KANLayer, degree: int, x: Tensor | None) -> None:
     """Applies `raise_degree` to one layer in place; x are its activations `(B, I)`."""
     basis = make_basis(grid=layer.basis.resolution, degree=degree)
-    grid = extended(grid_points(layer.knots(), _degree(layer)), degree)
+    grid = extended(grid_points(layer.knots(), spline_degree(layer)), degree)
     layer.replace_grid(basis, grid, refitted(layer, basis, grid, x, smoothness=SMOOTHNESS))
 
 
 def _elevate_layer(layer: KANLayer, degree: int, x: Tensor | None) -> None:
-    own_degree, knots = _degree(layer), layer.knots().double()
+    own_degree, knots = spline_degree(layer), layer.knots().double()
     points = grid_points(knots, own_degree)
     inner = points[:, 1:-1].repeat_interleave(degree - own_degree + 1, dim=1)
     grid = extended(torch.cat([points[:, :1], inner, points[:, -1:]], dim=1), degree)
@@ -129,6 +129,7 @@ def _with_degree(model: KAN, degree: int, x: Tensor | None, change: Any) -> KAN:
     return other
 
 
-def _degree(layer: KANLayer) -> int:
+def spline_degree(layer: KANLayer) -> int:
+    """The degree of a layer of splines."""
     assert layer.basis.degree is not None
     return layer.basis.degree

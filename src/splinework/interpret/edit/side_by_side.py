@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from splinework.interpret.edit.degree import spline_degree
 from splinework.interpret.edit.refit import refitted
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
@@ -56,7 +57,7 @@ def mean_network(models: Sequence[KAN], shares: Sequence[float] | None = None) -
         Nodes(sum(node.sums for node in nodes)) for nodes in zip(*(m.config.nodes[1:-1] for m in models), strict=True)
     ]
     bases = tuple(
-        make_basis(grid=each[0].shape[1] - 1, degree=_degree(layer))
+        make_basis(grid=each[0].shape[1] - 1, degree=spline_degree(layer))
         for each, layer in zip(grids, lead.kan_layers, strict=True)
     )
     config = replace(lead.config, nodes=(lead.config.nodes[0], *hidden, lead.config.nodes[-1]), bases=bases)
@@ -82,7 +83,7 @@ def _fits(lead: KAN, other: KAN) -> bool:
     if not (plain and same):
         return False
     splines = all(layer.basis.degree is not None for layer in (*lead.kan_layers, *other.kan_layers))
-    if not splines or [_degree(a) for a in lead.kan_layers] != [_degree(b) for b in other.kan_layers]:
+    if not splines or [spline_degree(a) for a in lead.kan_layers] != [spline_degree(b) for b in other.kan_layers]:
         return False
     pairs = [(getattr(lead, each), getattr(other, each)) for each in ("input_scaling", "output_scaling")]
     units = [torch.allclose(a.scale, b.scale) and torch.allclose(a.shift, b.shift) for a, b in pairs]
@@ -109,17 +110,12 @@ def _in_units_of(lead: KAN, model: KAN, share: float) -> list[KANLayer]:
     return layers
 
 
-def _degree(layer: KANLayer) -> int:
-    assert layer.basis.degree is not None
-    return layer.basis.degree
-
-
 def _common(layers: Sequence[KANLayer], first: bool) -> list[Tensor] | None:
     """Each member's grid points `(I, G + 1)`: of the first layer the same for all, with all their knots; else its own."""
-    own = [grid_points(layer.knots(), _degree(layer)) for layer in layers]
+    own = [grid_points(layer.knots(), spline_degree(layer)) for layer in layers]
     rows = [[_unique_points(points) for points in member] for member in own]
     if first:
-        rows = [[_together(points, _degree(layers[0])) for points in zip(*own, strict=True)]] * len(own)
+        rows = [[_together(points, spline_degree(layers[0])) for points in zip(*own, strict=True)]] * len(own)
     count = max(len(points) for member in rows for points in member)
     uneven = any(len(points) < count for member in rows for points in member)
     symmetric = any(layer.shaping is not None and layer.shaping.symmetric for layer in layers)
@@ -155,7 +151,7 @@ def _fill_widest(points: Tensor, count: int) -> Tensor:
 
 def _place(layer: KANLayer, members: Sequence[KANLayer], points: Sequence[Tensor], first: bool, last: bool) -> None:
     """Puts the members' edges side by side into one layer."""
-    basis, degree, row, column = layer.basis, _degree(layer), 0, 0
+    basis, degree, row, column = layer.basis, spline_degree(layer), 0, 0
     grid = extended(points[0] if first else torch.cat(list(points)), degree)
     values = torch.zeros(layer.inputs, layer.table().size, layer.outputs, dtype=torch.float64)
     rules = Shaping.none(layer.inputs, layer.outputs)

@@ -92,7 +92,7 @@ def test_certificates_of_any_network_are_confirmed(case):
     lo, hi = box_for(model)
     box = {name: (float(a), float(b)) for name, a, b in zip(model.config.input_names, lo / 2, hi / 2, strict=True)}
     name = model.config.input_names[0]
-    for text in (f"monotone({name})", "positive()", f"convex({name})"):
+    for text in (f"monotone({name})", "positive()", f"convex({name})")[case % 2 : case % 2 + 2]:
         found = verify(model, text, box=box, effort=1)
         verdict = check(model, json.loads(found.to_json()))
         assert verdict, (text, found.status, verdict.reason)
