@@ -163,7 +163,9 @@ def test_it_is_saved_explained_and_continued(tmp_path: Any) -> None:
 def test_a_constant_predicts_the_mean() -> None:
     random = np.random.default_rng(0)
     x, y = np.ones((50, 1)), np.exp(random.normal(size=50))
-    np.testing.assert_allclose(KANRegressor(loss="lognormal").fit(x, y).predict(x), y.mean(), rtol=1e-12)
+    found = KANRegressor(loss="lognormal").fit(x, y).predict(x, interval=0.8)
+    np.testing.assert_allclose(found.prediction, y.mean(), rtol=1e-12)
+    assert 0.7 < np.mean((found.lower <= y) & (y <= found.upper)) < 0.9
 
 
 @pytest.mark.parametrize("given", [{"monotone": [1, 0, 0]}, {"axioms": ["convex(x0)"]}, {"warm_start": True}], ids=str)

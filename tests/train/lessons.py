@@ -13,7 +13,8 @@ from splinework.train.run import TrainingRun
 
 
 def lesson(u, t, seed, hidden=9):
-    objective = DataObjective(sw.KAN([u.shape[1], hidden, 1], dtype=torch.float64), u=u, t=t, seed=seed)
+    model = sw.KAN([u.shape[1], hidden, 1], dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    objective = DataObjective(model, u=u, t=t, seed=seed)
     plan = make_plan(objective, TrainingOptions(seed=seed, progress=False), smooth=False)
     return TrainingRun(None, torch.Generator().manual_seed(seed)), objective, plan
 
