@@ -43,8 +43,8 @@ Z_SCORE = 2.0
 def prefers_logarithm(rows: WeightedRows, groups: Sequence[Sequence[int]], owners: Sequence[int], seed: int) -> bool:
     """Whether left-out rows are more likely by models of log y than by those of y: curves first, then a Gaussian process.
 
-    Curves take a hundredth of the time; the process, which is asked where there are few enough inputs and curves prefer logarithms,
-    knows what inputs do together: logarithms of products are sums of curves, whatever their noise is.
+    Curves take a hundredth of the time. The process, which is asked where there are few enough inputs and curves prefer
+    logarithms, knows what inputs do together: logarithms of products are sums of curves, whatever their noise is.
 
     Args:
         rows: Inputs `(n, p)`, targets `(n, q)` and weights.
