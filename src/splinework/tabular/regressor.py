@@ -266,7 +266,11 @@ class KANRegressor(RegressorMixin, KANEstimator):
             raise ConfigError(f"loss={self.loss!r} differs from that of the previous fit; set warm_start=False.")
         low, total, loss = columns.min(initial=np.inf), columns.sum(axis=0), name_of(task)[0]
         if loss in ("gamma", "lognormal") and not low > 0:
-            hint = "loss='poisson' for numbers of 0 or more" if self.loss != "auto" else "loss='squared_error'"
+            hint = (
+                "loss='poisson' for numbers of 0 or more"
+                if self.loss != "auto" and low == 0
+                else "loss='squared_error'"
+            )
             raise DataError(f"loss={loss!r} requires strictly positive y, got {low:g}; use {hint}.")
         if loss == "poisson" and not (low >= 0 and np.all(total > 0)):
             got = f"{low:g}" if low < 0 else "zeros only"
