@@ -9,8 +9,10 @@ from splinework.errors import FitWarning
 from splinework.nn.network import KAN
 from splinework.tabular import KANClassifier, KANRegressor, assembly
 from splinework.tabular.assembly import close_first_output
+from splinework.tabular.constant import warn_of_constant
 from splinework.tabular.network_fit import NetworkFit
 from splinework.tabular.one_standard_error import Reference, fewest
+from splinework.tabular.rows import WeightedRows
 
 
 def additive_table(rows: int, seed: int, idle: int = 4) -> tuple[pd.DataFrame, np.ndarray]:
@@ -182,3 +184,27 @@ def test_classes_without_the_first_output_have_the_same_probabilities():
     torch.testing.assert_close(torch.softmax(outputs, 1), before, atol=1e-12, rtol=0)
     assert not last.mask[:, 0].any()
     assert not outputs[:, 0].any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_outliers_are_named_as_the_reason_of_a_constant(seed):
+    """Normal or mostly equal numbers have none, nor labels."""
+    random = np.random.default_rng(seed)
+    x, wild = random.uniform(-1, 1, (150, 2)), np.arange(150) < 8
+    y = np.sin(3 * x) + 0.1 * random.normal(size=(150, 2)) + 300 * wild[:, None] * random.normal(size=(150, 2))
+    with pytest.warns(FitWarning, match=r"so the model is one: outliers hold \d+% of its variance, which loss='huber'"):
+        warn_of_constant("y", WeightedRows(x, y, np.ones(150)))
+    for plain in (random.normal(size=(150, 1)), 5.0 * wild[:, None], wild.astype(int)):
+        with pytest.warns(FitWarning, match="150 rows are too few"):
+            warn_of_constant("y", WeightedRows(x, plain, np.ones(150)))
+
+
+def test_where_outliers_leave_nothing_but_the_constant_the_loss_that_is_named_learns():
+    random = np.random.default_rng(0)
+    x, wild = random.uniform(-1, 1, (150, 2)), random.random(150) < 0.05
+    truth = np.sin(3 * x[:, 0])
+    y = truth + 0.1 * random.normal(size=150) + np.where(wild, 300 * random.normal(size=150), 0.0)
+    with pytest.warns(FitWarning, match="loss='huber'"):
+        KANRegressor().fit(x, y)
+    found = KANRegressor(hidden=0, loss="huber").fit(x, y).predict(x)
+    assert np.sqrt(np.mean((found - truth) ** 2)) < 0.2

@@ -230,7 +230,7 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
                 names = columns.formula_names()
                 _warn_of_screening(columns, len(rows))
             elif isinstance(found.model, KAN) and not found.model.active_edges():
-                warn_of_constant(columns.target, len(rows))
+                warn_of_constant(columns.target, rows)
             self.model_ = with_names(found.model, *names)
             self.loss_, self.n_iter_, self.history_ = found.loss, max(1, found.steps), found.history
             self._learn_likelihood(found.task)

@@ -9,6 +9,9 @@ from splinework.errors import warn
 from splinework.nn.network import KAN
 from splinework.tabular.rows import Floats, WeightedRows
 
+OUTLIER_DISTANCE, MIN_OUTLIER_SHARE = 9.0, 0.5
+"""Distance of outliers from the median, in medians of that distance (six standard deviations of a normal variable), and the share
+of the variance that they hold where they are the likeliest reason that nothing is learned."""
 MAX_LOGIT = 40.0
 """Logit of the only class: its probability rounds to one."""
 
@@ -51,9 +54,20 @@ def class_logits(rows: WeightedRows, classes: int) -> Floats:
     return np.asarray(logs[1:] - logs[:1] if classes == 2 else logs - logs.mean())
 
 
-def warn_of_constant(target: str, rows: int) -> None:
-    """Says that the model is a constant because nothing was better on held-out rows."""
+def warn_of_constant(target: str, rows: WeightedRows) -> None:
+    """Says that the model is a constant because nothing was better on held-out rows, and the likeliest reason."""
+    reason = f"the columns may not determine it, or {len(rows)} rows are too few to show how"
+    if rows.y.dtype.kind == "f" and (share := _share_of_outliers(rows.y)) > MIN_OUTLIER_SHARE:
+        reason = f"outliers hold {share:.0%} of its variance, which loss='huber' of KANRegressor hardly sees"
     warn(
-        f"nothing predicts {target} better than a constant on rows that the fit had not seen, so the model is one: the columns "
-        f"may not determine it, or {rows} rows are too few to show how."
+        f"nothing predicts {target} better than a constant on rows that the fit had not seen, so the model is one: {reason}."
     )
+
+
+def _share_of_outliers(y: Floats) -> float:
+    """The largest share of a column's variance that lies in outliers, of targets `(n, q)`."""
+    off = np.abs(y - np.median(y, axis=0))
+    typical = np.median(off, axis=0)
+    far = (off > OUTLIER_DISTANCE * typical) & (typical > 0)  # of mostly equal numbers the others are no outliers
+    squares = np.square(y - y.mean(axis=0))
+    return float(((squares * far).sum(axis=0) / squares.sum(axis=0)).max())
