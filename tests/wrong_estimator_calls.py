@@ -47,7 +47,7 @@ ESTIMATORS = {
         (lambda f: regressor().predict(ROWS, interval=0.999), ValueError, ["1999 rows", "60", "0.96"]),
         (lambda f: regressor().predict(ROWS, interval=0.9, return_std=True), ValueError, ["interval", "return_std"]),
         (lambda f: regressor(loss="quantile"), ValueError, ["quantile=0.9"]),
-        (lambda f: regressor(loss="gamma"), ValueError, ["strictly positive", "poisson"]),
+        (lambda f: regressor(loss="gamma"), ValueError, ["strictly positive", "squared_error"]),
         (lambda f: regressor(loss="poisson", monotone=[1, 0]), ValueError, ["squared_error", "'poisson'"]),
     ],
     "KANClassifier": [

@@ -202,7 +202,7 @@ def test_continued_fits_keep_the_loss(given: dict[str, Any]) -> None:
 def test_wrong_targets_and_options_are_named() -> None:
     x, y = table(40)
     cases: list[tuple[dict[str, Any], np.ndarray, str]] = [
-        ({"loss": "gamma"}, y - y.min(), "strictly positive y, got 0"),
+        ({"loss": "gamma"}, y - y.min(), "strictly positive y, got 0; use loss='poisson'"),
         ({"loss": "lognormal"}, y - y.min(), "strictly positive y, got 0"),
         ({"loss": "poisson"}, -y, "non-negative y"),
         ({"loss": "poisson"}, 0 * y, "zeros only"),
