@@ -183,6 +183,8 @@ def test_what_a_log_link_shows_is_the_logarithm(tmp_path: Path) -> None:
     assert model.columns_.targets == ("log y",)
     page = model.report(tmp_path / "page.html", equations=False).read_text()
     assert "logarithm of the mean" in page
+    given = model.report(tmp_path / "given.html", x, y, test=(x, y), equations=False).read_text()
+    assert "RMSE on" not in given  # the logarithm of a mean is not compared with counts
     model.save(tmp_path / "model.safetensors")
     assert np.array_equal(load(tmp_path / "model.safetensors").predict(x), model.predict(x))
     formula = model.equation_

@@ -232,7 +232,7 @@ class KANRegressor(RegressorMixin, KANEstimator):
         notes = super()._notes()
         if isinstance(self._task, LogNormalTask):
             notes.append("the network gives the logarithm of the mean of y, learned by squared errors of log y")
-        elif not self._explains_rows:
+        elif not isinstance(self._task, Regression):
             loss, quantile = name_of(self._task)
             of = f"the quantile {quantile:g}" if quantile is not None else f"what minimises {loss}"
             of = f"the logarithm of the mean of y (loss {loss})" if self._task.log_link else of

@@ -119,11 +119,6 @@ class FunctionMixin:
         """The likelihood of the fit."""
         return Regression() if self._classes is None else self._classes.task
 
-    @property
-    def _explains_rows(self) -> bool:
-        """Whether formulas are those of the targets, by least squares or as classes; else they are the network's own."""
-        return self._classes is not None or isinstance(self._likelihood(), (Regression, LogNormalTask))
-
     def _on_outputs(self, y: Floats) -> Floats | None:
         """Targets `(n, q)` of a regression as its network predicts them; None where it predicts no single one.
 
