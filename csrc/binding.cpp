@@ -133,12 +133,25 @@ std::vector<Sums<T>> read_sums(const Network<T>& network, nb::list tuples) {
     return sums;
 }
 
-// What a forward pass leaves for its backward pass, one for each layer.
-struct KeptPoints {
-    explicit KeptPoints(size_t count) : layers(count) {}
-    KeptPoints(const KeptPoints&) = delete;
-    std::deque<Kept> layers;
-};
+// What a forward pass leaves for its backward pass, one for each layer. Python holds it as a capsule: a graph that a script still
+// holds at its end is not freed by torch, which calls Python no more by then, and nanobind would report an instance as leaked.
+using KeptPoints = std::deque<Kept>;
+constexpr const char* kept_name = "splinework.kept_points";
+
+nb::object to_capsule(std::unique_ptr<KeptPoints> kept) {
+    if (!kept) return nb::none();
+    nb::object capsule = nb::capsule(kept.get(), kept_name, [](void* p) noexcept { delete static_cast<KeptPoints*>(p); });
+    kept.release();
+    return capsule;
+}
+
+// What a capsule of `to_capsule` holds, or null for None.
+const KeptPoints* from_capsule(nb::handle kept) {
+    if (kept.is_none()) return nullptr;
+    auto* points = static_cast<const KeptPoints*>(PyCapsule_GetPointer(kept.ptr(), kept_name));
+    if (!points) throw nb::python_error();
+    return points;
+}
 
 // Returns what is kept, or null where `keep` is false.
 template <class T>
@@ -150,7 +163,7 @@ std::unique_ptr<KeptPoints> run_forward(int64_t batch, nb::tuple points_tuple, n
     std::unique_ptr<KeptPoints> kept;
     nb::gil_scoped_release free;
     if (keep) kept = std::make_unique<KeptPoints>(network.layers.size());
-    network.forward(points, order, sums, kept ? &kept->layers : nullptr);
+    network.forward(points, order, sums, kept.get());
     return kept;
 }
 
@@ -160,7 +173,7 @@ void run_backward(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::li
                   int threads, int algorithm, const KeptPoints* kept) {
     const Points<T> points = read_points<T>(batch, points_tuple);
     const Network<T> network = read_network<T>(layers, units, threads, algorithm);
-    require(!kept || kept->layers.size() == network.layers.size(), "points were kept for another network");
+    require(!kept || kept->size() == network.layers.size(), "points were kept for another network");
     std::vector<Matrix<const T>> hidden;
     for (nb::handle tuple : hidden_tuples) hidden.push_back(Reader(tuple).rows<const T>());
     const auto wanted = read_wanted<T>(wanted_tuples);
@@ -168,7 +181,7 @@ void run_backward(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::li
     const Matrix<const T> g = Reader(g_tuple).rows<const T>();
     const Matrix<T> probe = Reader(probe_tuple).matrix<T>();
     nb::gil_scoped_release free;
-    network.backward(points, hidden, g, probe, wanted, probe_order, scatter_order, kept ? &kept->layers : nullptr);
+    network.backward(points, hidden, g, probe, wanted, probe_order, scatter_order, kept);
 }
 
 // The mean squared error against `target` (B, J), and, where `wanted` is not empty, its gradients.
@@ -264,17 +277,17 @@ nb::list variant_names() {
 
 NB_MODULE(_native, m) {
     m.doc() = "The native kernels; use them through splinework.kernels.";
-    nb::class_<KeptPoints>(m, "KeptPoints");
     m.def("forward", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list sums, nb::tuple units, int order,
                         int threads, int algorithm, bool keep) {
-        return (wide ? run_forward<double> : run_forward<float>)(batch, points, layers, sums, units, order, threads, algorithm,
-                                                                 keep);
+        return to_capsule((wide ? run_forward<double> : run_forward<float>)(batch, points, layers, sums, units, order, threads,
+                                                                            algorithm, keep));
     });
     m.def("backward", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list hidden, nb::tuple g,
                          nb::tuple probe, nb::list wanted, nb::tuple units, int probe_order, int scatter_order, int threads,
-                         int algorithm, const KeptPoints* kept) {
+                         int algorithm, nb::handle kept) {
         (wide ? run_backward<double> : run_backward<float>)(batch, points, layers, hidden, g, probe, wanted, units,
-                                                            probe_order, scatter_order, threads, algorithm, kept);
+                                                            probe_order, scatter_order, threads, algorithm,
+                                                            from_capsule(kept));
     }, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
        nb::arg(), nb::arg(), nb::arg(), nb::arg().none());
     m.def("squared_error", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list sums, nb::tuple target,

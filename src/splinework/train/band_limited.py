@@ -49,6 +49,16 @@ class BandLimited(PenalisedBasis):
         bent = (1 + share.square()).rsqrt()
         return cls(left[:, kept], share * bent, bent, right.T[:, kept] * (bent / sizes[0]), low, high, waves)
 
+    def rounding(self, y: Tensor) -> Tensor:
+        """How exact the residuals of weighted targets `y (N, q)` are, `(N, q)`.
+
+        A row's part of the projection is exact to the roots of its leverage and of the squares of y; and a function of the band
+        changes along its angle by no more than its largest value (Bernstein's inequality), which rounding of x moves.
+        """
+        reach = self.left.square().sum(1, keepdim=True).sqrt() * y.norm(dim=0)
+        angle = math.pi * self.waves / EXTENSION
+        return torch.finfo(y.dtype).eps * (reach + angle * y.abs().amax(0))
+
     def values(self, x: Tensor, y: Tensor, strength: float) -> Tensor:
         """The series for weighted targets `y (N,)`, at `x (M,)`: `(M,)`."""
         return _series(x, self.low, self.high, self.waves) @ self.coefficients(y, strength)

@@ -271,7 +271,7 @@ def _band_limited(best: Choice, met: float, x: Tensor, y: Tensor, root: Tensor, 
     most = (len(torch.unique(x)) // ROWS_PER_INTERVAL - 1) // 2
     for waves in dict.fromkeys(min(each, most) for each in WAVES if most >= WAVES[0]):
         trial = BandLimited.on(x, root, low, high, waves)
-        found = Choice(best.basis, 0, *_best_strengths(trial, y, strengths), waves)
+        found = Choice(best.basis, 0, *_best_strengths(trial, y, strengths, trial.rounding(y)), waves)
         if found.score < best.score:
             best, series = found, trial
         elif series is not None:
@@ -296,7 +296,7 @@ def _band_limited(best: Choice, met: float, x: Tensor, y: Tensor, root: Tensor, 
 
 
 def _best_strengths(
-    on: PenalisedBasis, y: Tensor, strengths: Tensor
+    on: PenalisedBasis, y: Tensor, strengths: Tensor, rounding: Tensor | float = 0.0
 ) -> tuple[tuple[float, ...], tuple[float, ...], float]:
     """The strength of the least criterion for every output, with its effective parameters, and the sum of the criteria.
 
@@ -304,10 +304,12 @@ def _best_strengths(
         on: The functions on the rows.
         y: Weighted targets `(N, q)`.
         strengths: Those of the penalty, `(S,)`.
+        rounding: What of a residual says nothing, `(N, q)`.
 
     The criterion is `log RSS - 2 log(1 - cost edf / N)` or, if it is larger, the logarithm of the sum of squares of the rows'
     residuals under the fit without them (Allen 1974). The first sees the average leverage only: where most rows are at one end of
-    the range, it takes splines that a single row determines at the other end, and that are anything beyond it.
+    the range, it takes splines that a single row determines at the other end, and that are anything beyond it. The second divides
+    by what of a row is left to the others, and so what rounding leaves of its residual, too: that part is taken off before.
     """
     left, filters = on.left, on.filters(strengths)
     along = left.T @ y
@@ -318,7 +320,8 @@ def _best_strengths(
     taken = torch.stack([(left * each) @ (1 - filters).T for each in along.T], dim=-1)
     residual = (y - left @ along)[:, None] + taken
     error = residual.square().sum(0)
-    unseen = (residual / alone.clamp_min(MIN_FREE_SHARE)[:, :, None]).square().sum(0)
+    sure = (residual.abs() - (residual.new_zeros(y.shape) + rounding)[:, None]).clamp_min(0)
+    unseen = (sure / alone.clamp_min(MIN_FREE_SHARE)[:, :, None]).square().sum(0)
     # Rounding leaves about this much of a function that is met exactly; below it splines are not compared.
     floor = len(y) * (1e-15 * y.abs().amax(0).clamp_min(1e-300)).square()
     score = torch.log(error + floor) - 2 * torch.log(free.clamp_min(1e-12))[:, None]

@@ -1,0 +1,73 @@
+"""A plugin of pytest that moves the data of every test by a unit in the last place, where they enter a fit.
+
+A value becomes x (1 ± 2⁻⁵²) or stays, as its other bits say: so equal values stay equal, a value that is moved twice is moved
+once, and a run can be repeated. Whole numbers stay, as they are classes, counts and codes. What a test then asserts is true of
+the data to rounding only, which is all that anybody's data are.
+Run: python -m pytest -p tests.portable.moved tests/train
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def moved(values: NDArray[Any]) -> NDArray[Any]:
+    """The values, those that are float64 and not whole with another last bit where their other bits say so."""
+    if values.dtype != np.float64:
+        return values
+    bits = np.ascontiguousarray(values).view(np.uint64)
+    parity = bits >> np.uint64(1)
+    for shift in (32, 16, 8, 4, 2, 1):
+        parity = parity ^ (parity >> np.uint64(shift))
+    other = ((bits & ~np.uint64(1)) | (parity & np.uint64(1))).view(np.float64).reshape(values.shape)
+    whole = ~np.isfinite(values) | (values == np.round(values))
+    return np.where(whole, values, other)
+
+
+def moved_tensor(values: Tensor) -> Tensor:
+    """The same of a tensor without a graph; others are as they were."""
+    if values.dtype != torch.float64 or values.requires_grad or values.device.type != "cpu":
+        return values
+    return torch.from_numpy(moved(values.numpy()))
+
+
+def moving(function: Callable[..., Any], *places: int) -> Callable[..., Any]:
+    """The function, with its arguments at some places moved."""
+
+    @functools.wraps(function)
+    def called(*given: Any, **named: Any) -> Any:
+        changed = list(given)
+        for place in places:
+            if place < len(changed):
+                value = changed[place]
+                changed[place] = (
+                    moved_tensor(value)
+                    if isinstance(value, Tensor)
+                    else moved(value)
+                    if isinstance(value, np.ndarray)
+                    else value
+                )
+        return function(*changed, **named)
+
+    return called
+
+
+@pytest.fixture(autouse=True)
+def _moved_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where data enter: rows of fits, of estimators, of processes and of searches for formulas."""
+    from splinework.nn import arrays
+    from splinework.tabular.rows import WeightedRows
+    from splinework.train import gaussian_process
+    from splinework.train.data_split import Samples
+
+    numbers = arrays._numbers
+    monkeypatch.setattr(arrays, "_numbers", lambda values: moved_tensor(numbers(values)))
+    monkeypatch.setattr(Samples, "__init__", moving(Samples.__init__, 1, 2))
+    monkeypatch.setattr(WeightedRows, "__init__", moving(WeightedRows.__init__, 1, 2))
+    monkeypatch.setattr(gaussian_process, "_fitted", moving(gaussian_process._fitted, 0, 1))
