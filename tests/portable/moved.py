@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -31,10 +30,16 @@ def moved(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def moved_tensor(values: Tensor) -> Tensor:
-    """The same of a tensor without a graph; others are as they were."""
+    """The same of a tensor on the processor without a graph; others are as they were."""
     if values.dtype != torch.float64 or values.requires_grad or values.device.type != "cpu":
         return values
     return torch.from_numpy(moved(values.numpy()))
+
+
+def _moved(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return moved_tensor(value)
+    return moved(value) if isinstance(value, np.ndarray) else value
 
 
 def moving(function: Callable[..., Any], *places: int) -> Callable[..., Any]:
@@ -42,32 +47,19 @@ def moving(function: Callable[..., Any], *places: int) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def called(*given: Any, **named: Any) -> Any:
-        changed = list(given)
-        for place in places:
-            if place < len(changed):
-                value = changed[place]
-                changed[place] = (
-                    moved_tensor(value)
-                    if isinstance(value, Tensor)
-                    else moved(value)
-                    if isinstance(value, np.ndarray)
-                    else value
-                )
+        changed = [_moved(value) if place in places else value for place, value in enumerate(given)]
         return function(*changed, **named)
 
     return called
 
 
-@pytest.fixture(autouse=True)
-def _moved_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where data enter: rows of fits, of estimators, of processes and of searches for formulas."""
-    from splinework.nn import arrays
+def pytest_configure() -> None:
+    """Where data enter: rows of fits, of estimators, of processes and of searches for formulas, in all tests from here on."""
+    from splinework.interpret.symbolic.constants import FitTarget
     from splinework.tabular.rows import WeightedRows
     from splinework.train import gaussian_process
     from splinework.train.data_split import Samples
 
-    numbers = arrays._numbers
-    monkeypatch.setattr(arrays, "_numbers", lambda values: moved_tensor(numbers(values)))
-    monkeypatch.setattr(Samples, "__init__", moving(Samples.__init__, 1, 2))
-    monkeypatch.setattr(WeightedRows, "__init__", moving(WeightedRows.__init__, 1, 2))
-    monkeypatch.setattr(gaussian_process, "_fitted", moving(gaussian_process._fitted, 0, 1))
+    for rows in (Samples, WeightedRows, FitTarget):
+        setattr(rows, "__init__", moving(rows.__init__, 1, 2))  # noqa: B010 - mypy takes no assignment to it
+    gaussian_process._fitted = moving(gaussian_process._fitted, 0, 1)

@@ -57,7 +57,8 @@ class BandLimited(PenalisedBasis):
         """
         reach = self.left.square().sum(1, keepdim=True).sqrt() * y.norm(dim=0)
         angle = math.pi * self.waves / EXTENSION
-        return torch.finfo(y.dtype).eps * (reach + angle * y.abs().amax(0))
+        bound: Tensor = torch.finfo(y.dtype).eps * (reach + angle * y.abs().amax(0))
+        return bound
 
     def values(self, x: Tensor, y: Tensor, strength: float) -> Tensor:
         """The series for weighted targets `y (N,)`, at `x (M,)`: `(M,)`."""

@@ -214,10 +214,14 @@ def condition(kernel: Kernel, t: Tensor, noise: Tensor) -> tuple[Tensor, Tensor,
     whitened = torch.linalg.solve_triangular(lower, (cross / noise.sqrt()[:, None]).T, upper=False).T
     orthogonal, triangle = torch.linalg.qr(torch.cat([whitened, torch.eye(count, dtype=t.dtype)]))
     orthogonal = orthogonal[: len(t)]
-    along = torch.linalg.solve_triangular(triangle, orthogonal.T @ (t / noise.sqrt())[:, None], upper=True)
-    loads = torch.linalg.solve_triangular(lower.T, along, upper=True)[:, 0]
+    seen = t / noise.sqrt()
+    along = orthogonal.T @ seen[:, None]
+    loads = torch.linalg.solve_triangular(triangle, along, upper=True)
+    loads = torch.linalg.solve_triangular(lower.T, loads, upper=True)[:, 0]
     leverage = orthogonal.square().sum(1)
-    return loads, (t - cross @ loads) / (1 - leverage).clamp_min(1e-12), lower @ triangle.T
+    # Residuals by projection, exact to eps ‖t‖: coefficients are large, and those by cross @ loads lose their digits too.
+    left = noise.sqrt() * (seen - (orthogonal @ along)[:, 0])
+    return loads, left / (1 - leverage).clamp_min(1e-12), lower @ triangle.T
 
 
 def cholesky_factor(matrix: Tensor) -> Tensor:

@@ -304,7 +304,7 @@ def _best_strengths(
         on: The functions on the rows.
         y: Weighted targets `(N, q)`.
         strengths: Those of the penalty, `(S,)`.
-        rounding: What of a residual says nothing, `(N, q)`.
+        rounding: The part of each residual that rounding may have made, `(N, q)`.
 
     The criterion is `log RSS - 2 log(1 - cost edf / N)` or, if it is larger, the logarithm of the sum of squares of the rows'
     residuals under the fit without them (Allen 1974). The first sees the average leverage only: where most rows are at one end of
