@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -37,11 +37,17 @@ BUSY = 5.0
 SPENT = getattr(signal, "SIGXCPU", 0)
 
 
-def environment(threads: int) -> dict[str, str]:
-    """The environment of a contender's process: its number of threads, and this tree's splinework."""
+def environment(threads: int, variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a contender's process: its number of threads, this tree's splinework, and variables besides."""
     counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     paths = [str(ROOT / "src"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, **counts, "PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": "ignore"}
+    return {
+        **os.environ,
+        **counts,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONWARNINGS": "ignore",
+        **(variables or {}),
+    }
 
 
 def loaded_versions() -> dict[str, str]:
@@ -142,8 +148,8 @@ def imports(python: str, modules: Sequence[str]) -> bool:
 class Worker:
     """A process that answers questions of one environment."""
 
-    def __init__(self, python: str, threads: int = 1) -> None:
-        self._python, self._threads = python, threads
+    def __init__(self, python: str, threads: int = 1, variables: Mapping[str, str] | None = None) -> None:
+        self._python, self._threads, self._variables = python, threads, variables
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._reader = threading.Thread()
@@ -212,7 +218,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=environment(self._threads),
+                env=environment(self._threads, self._variables),
                 start_new_session=True,
             )
             self._reader = threading.Thread(target=_read, args=(self._process, self._lines), daemon=True)

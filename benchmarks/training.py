@@ -149,9 +149,13 @@ def sample(toy: Toy, rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return x, toy.exact(x)[:, None]
 
 
-def run(toy: Toy, seed: int, **options: Any) -> dict[str, Any]:
-    """One fit by the defaults, or through given `grids` from `start_degree` on: error, seconds, and what came out."""
+def run(toy: Toy, seed: int, change: Function | None = None, **options: Any) -> dict[str, Any]:
+    """One fit by the defaults, or through given `grids` from `start_degree` on: error, seconds, and what came out.
+
+    The inputs may be changed a little before the fit, whose error is that of the formula at others.
+    """
     x, y = sample(toy, options.pop("rows", toy.rows), seed)
+    x = x if change is None else change(x)
     fresh_x, fresh_y = sample(toy, 5000, 10_000 + seed)
     torch.manual_seed(seed)
     if "grids" in options:

@@ -55,15 +55,32 @@ class Model:
     rival: bool = False
 
 
-def network(x: Array, y: Array) -> Predict:
-    """`sw.fit` of a network with a hidden layer of 2d + 1 nodes, at most 11, or of a single curve; no option is set."""
+def fitted_network(x: Array, y: Array) -> Any:
+    """The result of `sw.fit` of a network with a hidden layer of 2d + 1 nodes, at most 11, or of a curve; no option is set."""
     import torch
 
     import splinework as sw
 
     columns = x.shape[1]
     shape = [1, 1] if columns == 1 else [columns, min(2 * columns + 1, WIDEST), 1]
-    fitted = sw.fit(sw.KAN(shape), torch.from_numpy(x), torch.from_numpy(y)).model
+    return sw.fit(sw.KAN(shape), torch.from_numpy(x), torch.from_numpy(y))
+
+
+def fitted_regressor(x: Array, y: Array) -> Any:
+    """`KANRegressor()` as it comes, fitted."""
+    import splinework as sw
+
+    return sw.KANRegressor().fit(x, y)
+
+
+def network(x: Array, y: Array) -> Predict:
+    """The network of `fitted_network`."""
+    return predictions(fitted_network(x, y).model)
+
+
+def predictions(fitted: Any) -> Predict:
+    """The outputs of a network of one output."""
+    import torch
 
     def predict(other: Array) -> Array:
         with torch.no_grad():
@@ -74,9 +91,7 @@ def network(x: Array, y: Array) -> Predict:
 
 def regressor(x: Array, y: Array) -> Predict:
     """`KANRegressor()` as it comes."""
-    import splinework as sw
-
-    return _predict(sw.KANRegressor().fit(x, y))
+    return _predict(fitted_regressor(x, y))
 
 
 def gaussian_process(x: Array, y: Array) -> Predict:
