@@ -133,25 +133,9 @@ std::vector<Sums<T>> read_sums(const Network<T>& network, nb::list tuples) {
     return sums;
 }
 
-// What a forward pass leaves for its backward pass, one for each layer. Python holds it as a capsule: a graph that a script still
-// holds at its end is not freed by torch, which calls Python no more by then, and nanobind would report an instance as leaked.
+// What a forward pass leaves for its backward pass, one for each layer.
 using KeptPoints = std::deque<Kept>;
 constexpr const char* kept_name = "splinework.kept_points";
-
-nb::object to_capsule(std::unique_ptr<KeptPoints> kept) {
-    if (!kept) return nb::none();
-    nb::object capsule = nb::capsule(kept.get(), kept_name, [](void* p) noexcept { delete static_cast<KeptPoints*>(p); });
-    kept.release();
-    return capsule;
-}
-
-// What a capsule of `to_capsule` holds, or null for None.
-const KeptPoints* from_capsule(nb::handle kept) {
-    if (kept.is_none()) return nullptr;
-    auto* points = static_cast<const KeptPoints*>(PyCapsule_GetPointer(kept.ptr(), kept_name));
-    if (!points) throw nb::python_error();
-    return points;
-}
 
 // Returns what is kept, or null where `keep` is false.
 template <class T>
@@ -280,14 +264,14 @@ NB_MODULE(_native, m) {
     m.def("forward", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list sums, nb::tuple units, int order,
                         int threads, int algorithm, bool keep) {
         return to_capsule((wide ? run_forward<double> : run_forward<float>)(batch, points, layers, sums, units, order, threads,
-                                                                            algorithm, keep));
+                                                                            algorithm, keep), kept_name);
     });
     m.def("backward", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list hidden, nb::tuple g,
                          nb::tuple probe, nb::list wanted, nb::tuple units, int probe_order, int scatter_order, int threads,
                          int algorithm, nb::handle kept) {
         (wide ? run_backward<double> : run_backward<float>)(batch, points, layers, hidden, g, probe, wanted, units,
                                                             probe_order, scatter_order, threads, algorithm,
-                                                            from_capsule(kept));
+                                                            kept.is_none() ? nullptr : from_capsule<KeptPoints>(kept, kept_name));
     }, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(),
        nb::arg(), nb::arg(), nb::arg(), nb::arg().none());
     m.def("squared_error", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list sums, nb::tuple target,

@@ -94,6 +94,8 @@ struct OwnCallable {
     }
 };
 
+constexpr const char* evolution_name = "splinework.evolution";
+
 struct PythonEvolution : Evolution {
     PythonEvolution(Rows rows, Vocabulary words, uint64_t seed, double floor, std::vector<std::unique_ptr<OwnCallable>> callables)
         : Evolution(std::move(rows), std::move(words), seed, floor), own_callables(std::move(callables)) {}
@@ -115,7 +117,7 @@ struct PythonEvolution : Evolution {
     std::mutex in_use;
 };
 
-PythonEvolution* make_evolution(int64_t n, int64_t columns, int64_t x, int64_t y, int64_t root, nb::list functions, nb::list powers,
+nb::object make_evolution(int64_t n, int64_t columns, int64_t x, int64_t y, int64_t root, nb::list functions, nb::list powers,
                           int max_nodes, uint64_t seed, double floor, nb::list own) {
     Vocabulary words;
     const int known = operations + static_cast<int>(own.size());
@@ -135,10 +137,13 @@ PythonEvolution* make_evolution(int64_t n, int64_t columns, int64_t x, int64_t y
         callables.push_back(std::make_unique<OwnCallable>(OwnCallable{nb::cast<nb::callable>(each), nullptr}));
         rows.own.push_back({&OwnCallable::call, callables.back().get()});
     }
-    return new PythonEvolution(std::move(rows), words, seed, floor, std::move(callables));
+    return to_capsule(std::make_unique<PythonEvolution>(std::move(rows), words, seed, floor, std::move(callables)), evolution_name);
 }
 
-nb::list front_of(PythonEvolution& evolution) {
+PythonEvolution& evolution_of(nb::handle capsule) { return *from_capsule<PythonEvolution>(capsule, evolution_name); }
+
+nb::list front_of(nb::handle capsule) {
+    PythonEvolution& evolution = evolution_of(capsule);
     nb::list found;
     for (const Individual& each : evolution.alone([&] { return evolution.front(); }))
         found.append(nb::make_tuple(each.size, each.rss, to_tuple(each.tree)));
@@ -148,16 +153,21 @@ nb::list front_of(PythonEvolution& evolution) {
 }  // namespace
 
 void bind_formulas(nb::module_& m) {
-    nb::class_<PythonEvolution>(m, "Evolution")
-        .def("seed", [](PythonEvolution& e, nb::tuple tree) {
-            const Sum sum = to_sum(tree, e.columns(), e.own());
-            e.alone([&] { return e.seed(sum), true; });
-        })
-        .def("run", [](PythonEvolution& e, double work) { return e.alone([&] { return e.run(work); }); })
-        .def("work", [](PythonEvolution& e) { return e.alone([&] { return e.work(); }); })
-        .def("tried", [](PythonEvolution& e) { return e.alone([&] { return e.tried(); }); })
-        .def("front", &front_of);
-    m.def("evolution", &make_evolution, nb::rv_policy::take_ownership);
+    m.def("evolution", &make_evolution);
+    m.def("evolution_seed", [](nb::handle capsule, nb::tuple tree) {
+        PythonEvolution& e = evolution_of(capsule);
+        const Sum sum = to_sum(tree, e.columns(), e.own());
+        e.alone([&] { return e.seed(sum), true; });
+    });
+    m.def("evolution_run", [](nb::handle capsule, double work) {
+        PythonEvolution& e = evolution_of(capsule);
+        return e.alone([&] { return e.run(work); });
+    });
+    m.def("evolution_work", [](nb::handle capsule) {
+        PythonEvolution& e = evolution_of(capsule);
+        return e.alone([&] { return e.work(); });
+    });
+    m.def("evolution_front", &front_of);
     m.def("formula_values", [](nb::tuple tree, int64_t n, int64_t columns, int64_t x, int64_t y, int64_t root, int64_t out) {
         const Rows rows = read_rows(n, columns, x, y, root);
         Code code;

@@ -63,7 +63,6 @@ void Evolution::consider(Sum tree, bool given) {
         return;
     }
     one.tree = std::move(tree);
-    ++tried_;
     Attempts& past = attempts_[one.key];
     ++past.count;
     if (!fit(one, given ? some_steps : few_steps)) return;

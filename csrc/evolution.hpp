@@ -28,7 +28,6 @@ class Evolution {
     int columns() const { return words_.columns; }
     int own() const { return static_cast<int>(rows_.own.size()); }
     double work() const { return work_; }
-    int64_t tried() const { return tried_; }
     std::vector<Individual> front() const;  // of size and error, the smallest first
 
   private:
@@ -54,7 +53,6 @@ class Evolution {
     Vocabulary words_;
     Generator random_;
     double floor_, total_ = 0, work_ = 0, fruitless_ = 0;
-    int64_t tried_ = 0;
     bool exact_ = false;
     std::vector<std::vector<Individual>> cells_;  // by size, the best first
     std::vector<Individual> best_;  // of every size, through new beginnings

@@ -11,7 +11,7 @@ import platform
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
@@ -67,15 +67,20 @@ def main() -> int:
 
 @cache
 def key(part: str) -> str:
-    """A number made of the contents of all files that git knows or would take and that a part's tests may depend on."""
+    """A number made of the contents of all files that a part's tests may depend on."""
+    return digest(lambda name: concerns(name, part))
+
+
+def digest(concerned: Callable[[str], bool]) -> str:
+    """A number made of the contents of all concerned files that git knows or would take."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *KEYED]
     names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    digest = hashlib.sha256()
+    hashed = hashlib.sha256()
     for name in sorted(set(names)):
         path = ROOT / name
-        if path.is_file() and "results" not in path.relative_to(ROOT).parts and concerns(name, part):
-            digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:12]
+        if path.is_file() and "results" not in path.relative_to(ROOT).parts and concerned(name):
+            hashed.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return hashed.hexdigest()[:12]
 
 
 def concerns(name: str, part: str) -> bool:
@@ -105,28 +110,22 @@ def run(part: str, workers: int) -> int:
         print(f"== {part}: done before, {len(entries)} tests", flush=True)
         return 0
     print(f"== {part}" + (f", {len(entries)} tests done before" if entries else ""), flush=True)
-    several = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
-    plugin = ["-p", "tests.loop.journal", "--journal", str(_journal(part))]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "--continue-on-collection-errors",
-        "-m",
-        "slow or not slow",
-        *plugin,
-        *several,
-        *parts.paths(part),
-    ]
-    process = subprocess.Popen(command, cwd=ROOT, env=one_thread())
-    try:
-        code = process.wait()
-    except KeyboardInterrupt:  # which went to pytest, too: it ends by itself
-        code = process.wait() or 130
+    code = remaining(_journal(part), parts.paths(part), workers, one_thread(), "-m", "slow or not slow")
     if code in ENDED:
         done.touch()
     return code
+
+
+def remaining(file: Path, paths: Iterable[str], workers: int, environment: Mapping[str, str], *options: str) -> int:
+    """pytest on the tests that a file of outcomes does not have as passed; its exit code."""
+    several = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
+    plugin = ["-p", "tests.loop.journal", "--journal", str(file)]
+    command = [sys.executable, "-m", "pytest", "-q", "--continue-on-collection-errors", *options, *plugin, *several, *paths]
+    process = subprocess.Popen(command, cwd=ROOT, env=dict(environment))
+    try:
+        return process.wait()
+    except KeyboardInterrupt:  # which went to pytest, too: it ends by itself
+        return process.wait() or 130
 
 
 def tally(part: str) -> Tally:

@@ -58,11 +58,34 @@ def available() -> bool:
     return native.available()
 
 
+@dataclass(frozen=True)
+class Evolution:
+    """A native population; the module holds no types of its own, which a notebook's end would find instances of."""
+
+    handle: Any
+
+    def seed(self, tree: Any) -> None:
+        """Adds a tree."""
+        native.module().evolution_seed(self.handle, tree)
+
+    def run(self, work: float) -> None:
+        """Goes on for that much work."""
+        native.module().evolution_run(self.handle, work)
+
+    def work(self) -> float:
+        """The work so far."""
+        return float(native.module().evolution_work(self.handle))
+
+    def front(self) -> list[tuple[float, float, Any]]:
+        """Size, sum of squares and tree of the formulas that no smaller one beats."""
+        return list(native.module().evolution_front(self.handle))
+
+
 @dataclass
 class Population:
     """One population of a problem."""
 
-    native: Any
+    native: Evolution
     problem: ScreeningProblem
     scales: Array
     unit: float
@@ -124,7 +147,7 @@ def population(
         n * EXACT**2,
         [partial(_on_bytes, each) for each in own],
     )
-    return Population(made, problem, scales, unit, n, nodes, own)
+    return Population(Evolution(made), problem, scales, unit, n, nodes, own)
 
 
 def _on_bytes(function: LibraryFunction, slope: bool, numbers: bytes) -> bytes:
