@@ -2,7 +2,8 @@
 
 panel: 60 targets of the panel's half to develop with, one case each of at most 1000 rows, fitted five times with every input
 times 1 ± 1e-15; the ratio of the largest to the least error, those below 1e-9 raised to it. Wanted: at most 1.2 in 95 % of the
-targets, never above 3, and the same model chosen. toys: the toys of the accuracy table by three paths of tests/portable, ten seeds.
+targets, never above 3, and the same model chosen. toys: the toys of the accuracy table by three paths of tests/portable, ten
+seeds.
 
 Run: python benchmarks/bench_stability.py panel                         (goes on from what is there; about an hour and a half)
      python benchmarks/bench_stability.py panel --models fit --limit 10

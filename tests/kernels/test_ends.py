@@ -43,7 +43,12 @@ ENDS = {
     "exits": "raise SystemExit(3)\n",
     "is interrupted": "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(5)\n",
 }
-WANTED = {"ends": (0, ""), "raises": (1, "RuntimeError: as it should"), "exits": (3, ""), "is interrupted": (-2, "KeyboardInterrupt")}
+WANTED = {
+    "ends": (0, ""),
+    "raises": (1, "RuntimeError: as it should"),
+    "exits": (3, ""),
+    "is interrupted": (-2, "KeyboardInterrupt"),
+}
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -120,7 +120,17 @@ def remaining(file: Path, paths: Iterable[str], workers: int, environment: Mappi
     """pytest on the tests that a file of outcomes does not have as passed; its exit code."""
     several = ["-n", str(workers), "--dist", "worksteal"] if workers > 1 else []
     plugin = ["-p", "tests.loop.journal", "--journal", str(file)]
-    command = [sys.executable, "-m", "pytest", "-q", "--continue-on-collection-errors", *options, *plugin, *several, *paths]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--continue-on-collection-errors",
+        *options,
+        *plugin,
+        *several,
+        *paths,
+    ]
     process = subprocess.Popen(command, cwd=ROOT, env=dict(environment))
     try:
         return process.wait()

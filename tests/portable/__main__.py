@@ -1,7 +1,8 @@
 """Runs the numerical tests and the accuracy table by every path of `tests.portable.paths`, and goes on where it was stopped.
 
-What passed is kept in `build/portable/`, under a key made of the contents of sources and tests; errors of the accuracy table, with
-the first seed, in benchmarks/results/stability. When all paths that this processor has are done, docs/portability.md has the table.
+What passed is kept in `build/portable/`, under a key made of the contents of sources and tests; errors of the accuracy table,
+with the first seed, in benchmarks/results/stability. When all paths that this processor has are done, docs/portability.md has
+the table.
 Run: python -m tests.portable [--workers N] [--parts PART,…] [--no-table] [PATH …]
 """
 
@@ -28,9 +29,13 @@ LIMIT = 300.0
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("paths", nargs="*", metavar="PATH", help=f"of {', '.join(each.name for each in paths.PATHS)}; all")
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help=f"of {', '.join(each.name for each in paths.PATHS)}; all"
+    )
     parser.add_argument("--workers", type=int, default=2, help="processes that run the tests; 2")
-    parser.add_argument("--parts", type=words, default=list(NUMERICAL), help=f"parts of the tests; {','.join(NUMERICAL)}")
+    parser.add_argument(
+        "--parts", type=words, default=list(NUMERICAL), help=f"parts of the tests; {','.join(NUMERICAL)}"
+    )
     parser.add_argument("--no-table", action="store_true", help="only the tests, without the accuracy table")
     options = parser.parse_args()
     chosen, tests = paths.named(options.paths), [path for part in options.parts for path in parts.paths(part)]
@@ -67,7 +72,9 @@ def _journal(path: paths.Path) -> Path:
 
 def page(done: Sequence[paths.Path], store: stability.Results) -> str:
     """A row for every path: outcomes and minutes of the tests, and the errors of the toys."""
-    found = {(key.case, key.path): record["error"] for key, record in store.load([stability.TOYS]).items() if key.number == 0}
+    found = {
+        (key.case, key.path): record["error"] for key, record in store.load([stability.TOYS]).items() if key.number == 0
+    }
     rows = []
     for path in done:
         counts = Counter(journal.read(_journal(path)).values())

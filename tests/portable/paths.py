@@ -1,7 +1,8 @@
 """Paths that the same program takes through other instructions, as it would on other processors.
 
-torch chooses its loops by `ATEN_CPU_CAPABILITY`, MKL its by `MKL_CBWR`, the OpenBLAS of numpy and scipy by `OPENBLAS_CORETYPE`, and
-the kernels here by `SPLINEWORK_ISA`; threads change the order of sums. What a processor lacks is named and left out.
+torch chooses its loops by `ATEN_CPU_CAPABILITY`, MKL its by `MKL_CBWR`, the OpenBLAS of numpy and scipy by
+`OPENBLAS_CORETYPE`, and the kernels here by `SPLINEWORK_ISA`; threads change the order of sums. What a processor lacks is named
+and left out.
 """
 
 import os
@@ -61,8 +62,18 @@ PATHS = (
     Path("moved", "data moved by a unit in the last place", moved=True),
 )
 """All of them, the plain one first."""
-QUICK = ("mkl-compatible", "moved")
-"""Those that `make test` takes with the tests in `QUICK_TESTS`; of all, the most decisions at the edge of rounding were seen there."""
+OLDEST = Path(
+    "oldest",
+    "every library as on the oldest processor, data moved by a unit in the last place",
+    {
+        "ATEN_CPU_CAPABILITY": "default",
+        "MKL_CBWR": "COMPATIBLE",
+        "OPENBLAS_CORETYPE": "Prescott",
+        "SPLINEWORK_ISA": "baseline",
+    },
+    moved=True,
+)
+"""All at once, for the choice of tests that `make test` runs so."""
 
 
 def named(names: Iterable[str]) -> list[Path]:

@@ -111,14 +111,17 @@ def test_a_network_learns_a_function_of_the_used_inputs_beside_curves(outputs):
     assert set(steps) == {"smooth"}
 
 
-@pytest.mark.parametrize(("wrong", "lapses"), [(0.0, 0.2), (0.2, 0.2)])
-def test_the_likelihood_is_one_of_right_labels_where_these_are_right(wrong, lapses, monkeypatch):
-    """Rates that curves take from what they cannot follow are no rates of a process."""
+@pytest.mark.parametrize(("wrong", "lapses", "rows", "seed"), [(0.0, 0.2, 400, 5), (0.2, 0.2, 1000, 6)])
+def test_the_likelihood_is_one_of_right_labels_where_these_are_right(wrong, lapses, rows, seed, monkeypatch):
+    """Rates that curves take from what they cannot follow are no rates of a process.
+
+    What the rates gain is -1.6 and 21.6 nats on every path of tests/portable, to 0.05; asked is whether it is above 1.
+    """
     task = Binary((lapses / 2, lapses / 2))
-    x, _, weights, odds = drawn(Binary(), 400, seed=5, idle=0)
+    x, _, weights, odds = drawn(Binary(), rows, seed=seed, idle=0)
     rng, odds = np.random.default_rng(0), 4 * odds if wrong else odds
     chance = wrong / 2 + (1 - wrong) * torch.sigmoid(odds)
-    y = (torch.from_numpy(rng.random((400, 1))) < chance).double()
+    y = (torch.from_numpy(rng.random((rows, 1))) < chance).double()
     asked = []
     working = Binary.working
 

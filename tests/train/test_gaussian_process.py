@@ -242,7 +242,7 @@ def test_a_regression_on_the_covariances_of_all_rows_is_the_exact_process(noise)
     x = torch.rand(40, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     matrix = covariance(z, z) + covariance.noise * torch.eye(60, dtype=torch.float64)
     eps, free = torch.finfo(torch.float64).eps, covariance.noise * torch.linalg.inv(matrix).diagonal()  # 1 - leverage
-    # The mean is a sum of loads, which the system gives to eps times its condition. Measured on all paths of tests/portable: 0.04.
+    # The mean is a sum of loads, which the system gives to eps times its condition. On all paths of tests/portable: 0.04.
     off = float((covariance(x, z) @ (regression[0] - exact[0])).abs().max())
     assert off < eps * float(torch.linalg.cond(matrix)) * float(t.abs().max())
     # A residual is exact to n eps ‖t‖ at most and divided by what of the row is left to the others. Measured: 0.4 n.

@@ -103,14 +103,16 @@ def test_small_parts_go_one_size_after_the_other():
 
 
 def test_a_pool_keeps_the_short_beside_many_long_ones():
-    data = target(FORMS["product"], "a wave", 1e-4)
-    pool = Pool(data)
+    draw = np.random.default_rng(3)
+    x = draw.uniform(1, 2, (160, 2))
+    a, b = x.T
+    rest = np.sin(7 * a + 3 * b + 1) + 0.3 * draw.normal(size=len(x))
+    pool = Pool(FitTarget(x, a * b + 1e-4 * np.std(a * b) * rest, NAMES))
     pool.offer(A * B)
     for n in range(MAX_ENTRIES + 6):
-        pool.offer(
-            A * B + sympy.Float(1e-4) * sympy.sin(7 * A + 3 * B + 1 + sympy.Float(n / 100)) * (1 + B ** (n % 5) / 1000)
-        )
-    assert len(pool.entries) > MAX_ENTRIES // 2
+        i, j = divmod(n, 6)
+        pool.offer(A * B + sympy.Float(1e-4) * sympy.sin(7 * A + 3 * B + 1) * (1 + A**i * B**j / 10))
+    assert len(pool.entries) > MAX_ENTRIES
     assert any(entry.expression == A * B for entry in pool.entries)
     best = formula_rows(pool, "y", rows=4)
     assert len(best) <= 4
