@@ -18,6 +18,10 @@ TABULAR ?=
 PANEL ?=
 # Options of benchmarks/bench_pde.py, such as burgers allen-cahn, or poisson --seeds 1.
 PDE ?=
+# Options of tests/portable, such as mkl-compatible moved, or --parts train --no-table.
+PORTABLE ?=
+# Command and options of benchmarks/bench_stability.py, such as toys --seeds 3.
+STABILITY ?= panel
 # The part that `test` and `test-all` run, such as train; all without. `make test PART=?` lists them.
 PART ?=
 # Options of tests/mutants, such as --file src/splinework/formula/intervals.py --count 50 --seed 1.
@@ -64,8 +68,8 @@ SECONDS ?= 30
 SEED ?= 0
 CROSS := aarch64-linux-gnu
 
-.PHONY: help demo test check test-all test-oldest mutants attack fuzz kill audit test-kernels sanitize sanitize-python test-aarch64 bench bench-rivals bench-training bench-formulas
-.PHONY: bench-tabular bench-panel bench-pde hardware-tools lint structure docs screenshots wheel wheel-check clean
+.PHONY: help demo test check test-all test-oldest portable mutants attack fuzz kill audit test-kernels sanitize sanitize-python test-aarch64 bench bench-rivals bench-training bench-formulas
+.PHONY: bench-tabular bench-panel bench-stability bench-pde hardware-tools lint structure docs screenshots wheel wheel-check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -91,6 +95,9 @@ test-oldest: $(OLDEST) ## the oldest packages that are promised, in .venv-oldest
 	@paths=$$(.venv-oldest/bin/python -m tests.loop.parts $(PART)) || exit 1; \
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n $(WORKERS) --dist worksteal \
 	  -W ignore::DeprecationWarning $${paths:-tests}
+
+portable: $(TESTING) ## the numerical tests and the accuracy table as other processors would run them, resumably; options in PORTABLE
+	@PYTHONPATH=. $(BIN)/python -m tests.portable --workers $(WORKERS) $(PORTABLE)
 
 mutants: $(TESTING) ## plant faults where a lost margin costs most, and print the share that the tests find; options in MUTANTS
 	@PYTHONPATH=. $(BIN)/python -m tests.mutants $(MUTANTS)
@@ -153,6 +160,9 @@ bench-tabular: $(RIVALS) ## KANs beside other regressors and classifiers on 12 t
 bench-panel: $(RIVALS) ## the defaults beside a Gaussian process, GAM, EBM and boosting on 60 drawn targets, resumably; options in PANEL (hours without)
 	@$(BIN)/python benchmarks/bench_panel.py run --rivals-python .venv-rivals/bin/python $(PANEL)
 	@$(BIN)/python benchmarks/bench_panel.py table $(PANEL)
+
+bench-stability: $(RUNTIME) ## what the last digits of the inputs and a processor's instructions change in fits, resumably; command in STABILITY
+	@$(BIN)/python benchmarks/bench_stability.py $(STABILITY)
 
 bench-pde: $(RUNTIME) ## differential equations from their statement alone; options in PDE (about five minutes without)
 	@$(BIN)/python benchmarks/bench_pde.py $(PDE)

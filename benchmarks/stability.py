@@ -1,4 +1,4 @@
-"""What changes of the last digits change in fits: rows of the panel with inputs moved a little, toys by other instructions.
+"""The spread of fits under changes of the last digits: rows of the panel with inputs moved a little, toys by other instructions.
 
 The results are kept a line each in benchmarks/results/stability, so that a run goes on where it was stopped.
 """
@@ -44,7 +44,7 @@ class Key:
         model: `fit`, `regressor` or, of the toys, `toys`.
         case: A case of the panel, or the name of a toy.
         path: The instructions, as `tests.portable.paths` calls them.
-        number: That of the move, or the seed of the toy's rows.
+        number: The number of the move, or the seed of the toy's rows.
     """
 
     model: str
@@ -82,7 +82,7 @@ def shaken(sample: Sample, number: int) -> Sample:
 
 
 def describe(network: Any, last: str) -> str:
-    """What won: the widths and splines of the network, and the last stage or teacher of the fit."""
+    """The winner: the widths and splines of the network, and the last stage or teacher of the fit."""
     layers = [f"{each.basis.grid}/{each.basis.degree}" for each in network.kan_layers]
     widths = [width if isinstance(width, int) else list(width) for width in network.config.shape]
     return f"{widths} {' '.join(layers)} {last}".strip()
@@ -115,7 +115,7 @@ def ready(question: dict[str, Any], folder: Path) -> Callable[[], tuple[models.A
 
 
 def run_panel(names: Sequence[str], some: Sequence[Case], store: Results, path: Instructions, limit: float) -> None:
-    """Fits every case as often as it is moved, by every door."""
+    """Fits every case as often as it is moved, by every entry point."""
     sought = [
         (Key(name, str(case), path.name, number), case)
         for case in some
@@ -166,12 +166,12 @@ def _add(store: Results, key: Key, error: float | None, facts: dict[str, Any], p
 
 @dataclass(frozen=True)
 class Spread:
-    """The fits of one case by one door.
+    """The fits of one case by one entry point.
 
     Attributes:
         case: The case.
         errors: Errors of its fits.
-        winners: What won in each.
+        winners: The winner of each fit, as `describe` writes it.
     """
 
     case: str
@@ -204,7 +204,7 @@ def spreads(records: Iterable[Record], model: str) -> list[Spread]:
 
 
 def panel_page(store: Results) -> str:
-    """The table of both doors, and the cases whose errors differ by more than `EVEN`."""
+    """The table of both entry points, and the cases whose errors differ by more than `EVEN`."""
     rows, worst = [], []
     for name in models.OURS:
         found = spreads(store.load([name]).values(), name)
@@ -236,10 +236,10 @@ def panel_page(store: Results) -> str:
             for each in found
             if each.ratio > EVEN
         ]
-    head = ("door", "targets", "median ratio", f"within {EVEN}", "worst ratio", "same winner in all five")
+    head = ("entry point", "targets", "median ratio", f"within {EVEN}", "worst ratio", "same winner in all five")
     parts = [table(head, rows)]
     if worst:
-        parts.append(table(("door", "case", "least error", "largest error", "ratio", "winners"), worst))
+        parts.append(table(("entry point", "case", "least error", "largest error", "ratio", "winners"), worst))
     return "\n\n".join(parts)
 
 

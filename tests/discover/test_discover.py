@@ -193,6 +193,7 @@ def test_a_given_shape_is_the_only_one_tried():
     assert found.best.text == "2*x1 - x2"
 
 
+@pytest.mark.bits
 def test_what_is_handed_back_fits_together():
     x, y = small()
     found = discover(x, y, budget=SECONDS)

@@ -113,6 +113,7 @@ def test_targets_may_have_times_of_their_own_and_see_the_parts_of_others():
     assert {found, sympy.sin(X * symbol("x2")), X * symbol("x2")} <= set(calls[1]["space"].parts)
 
 
+@pytest.mark.bits
 def test_a_part_of_another_formula_is_a_column_of_the_populations():
     x, _ = rows(60)
     part = sympy.sin(X * symbol("x2") ** 2)

@@ -157,6 +157,7 @@ def test_outputs_have_the_shape_of_the_target() -> None:
     assert both.model_.config.output_names == ("y1", "y2")
 
 
+@pytest.mark.bits
 def test_a_constant_target_is_predicted_exactly() -> None:
     x, _ = numbers()
     assert (KANRegressor().fit(x, np.full(60, 0.1)).predict(x) == 0.1).all()

@@ -66,6 +66,7 @@ def assert_same(own: dict, other: dict) -> None:
     assert [note for note in own["notes"] if "processes" not in note] == other["notes"]
 
 
+@pytest.mark.bits
 def test_two_processes_come_to_the_bits_of_one(tmp_path):
     one = facts_of(CASES["lm"](tmp_path))
     for each in run(tmp_path, "lm", 2):

@@ -236,17 +236,15 @@ def test_a_regression_on_the_covariances_of_all_rows_is_the_exact_process(noise)
     t = torch.sin(4 * z[:, 0]) * z[:, 1]
     values = torch.tensor([math.log(noise), 0.0, -0.5, -0.5, -1.0, -1.0], dtype=torch.float64)
     covariance, ones = Covariance("matern 5/2", values, 2), torch.ones_like(t)
-    exact, regression = (
-        condition(kernel_of(covariance, z, nodes), t, covariance.noise * ones) for nodes in (z, z.clone())
-    )
+    ways = [kernel_of(covariance, z, nodes) for nodes in (z, z.clone())]
+    exact, regression = (condition(way, t, covariance.noise * ones) for way in ways)
     x = torch.rand(40, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     matrix = covariance(z, z) + covariance.noise * torch.eye(60, dtype=torch.float64)
     eps, free = torch.finfo(torch.float64).eps, covariance.noise * torch.linalg.inv(matrix).diagonal()  # 1 - leverage
-    # The mean is a sum of loads, which the system gives to eps times its condition. On all paths of tests/portable: 0.04.
-    off = float((covariance(x, z) @ (regression[0] - exact[0])).abs().max())
-    assert off < eps * float(torch.linalg.cond(matrix)) * float(t.abs().max())
+    off = (covariance(x, z) @ (regression[0] - exact[0])).abs().max()  # of means, on all paths of tests/portable: 0.04
+    assert off < eps * torch.linalg.cond(matrix) * t.abs().max()
     # A residual is exact to n eps ‖t‖ at most and divided by what of the row is left to the others. Measured: 0.4 n.
-    assert float(((regression[1] - exact[1]).abs() * free).max()) < 5 * len(t) * eps * float(t.norm())
+    assert ((regression[1] - exact[1]).abs() * free).max() < 5 * len(t) * eps * t.norm()
 
 
 @pytest.mark.slow
@@ -292,9 +290,7 @@ def test_a_search_on_few_rows_that_leaves_more_than_noise_begins_anew_on_more(no
 
 
 @pytest.mark.parametrize(("count", "before", "stays"), [(80, 60, False), (700, 60, False), (700, 80, True)])
-def test_hyperparameters_are_sought_anew_unless_they_come_from_as_many_rows_as_are_asked(
-    monkeypatch, count, before, stays
-):
+def test_hyperparameters_are_sought_anew_unless_they_come_from_as_many_rows(monkeypatch, count, before, stays):
     monkeypatch.setattr(gaussian_process, "EVIDENCE_ROWS", 40)
     monkeypatch.setattr(gaussian_process, "MAX_EVIDENCE_ROWS", 80)
     generator = torch.Generator().manual_seed(0)
