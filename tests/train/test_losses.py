@@ -163,7 +163,9 @@ def test_the_curvature_is_the_hessian_of_rows_that_are_not_far_off_and_never_les
     _, curvature = case.loss.expand(f, t, UNIT)
     full = torch.diag_embed(curvature) if curvature.dim() == 2 else curvature
     truth = torch.func.vmap(torch.func.hessian(lambda a, b: case.loss.rows(a[None], b[None], UNIT)[0]))(f, t)
-    assert torch.linalg.eigvalsh(full - truth).min() >= -1e-14
+    # Rates have eps of their size, chances eps of one: measured 1 eps, on all paths of tests/portable.
+    lost = -torch.linalg.eigvalsh(full - truth).amin(1) / full.abs().amax((1, 2)).clamp_min(1)
+    assert lost.max() <= 64 * torch.finfo(torch.float64).eps
     if case.kind == "counts":
         near = (t.log() - f < 0.99).all(1)
     elif case.kind == "labels":
