@@ -26,7 +26,7 @@ DIGITS = 1e-5
 IN_WHEEL = (
     "splinework/__init__.py",
     "splinework/py.typed",
-    "splinework/report/page.html",
+    "splinework/report/assets/page.html",
     "splinework/data/orbits.csv",
 )
 IN_SDIST = (
