@@ -55,7 +55,7 @@ def typed(hint: Any, value: Any, where: str, readers: Readers = {}) -> Any:  # n
     if origin is np.ndarray:
         return _array(value, where)
     for kind, read in readers.items():
-        if origin is None and isinstance(hint, type) and issubclass(hint, kind):  # list[int] is a type to Python 3.10
+        if isinstance(hint, type) and issubclass(hint, kind):
             return read(hint, value, where)
     if isinstance(hint, type) and is_dataclass(hint):
         return hint(**fields_of(hint, value, where, readers))

@@ -16,7 +16,7 @@ def _found() -> dict[str, type[Axiom]]:
         value
         for module in modules
         for value in vars(module).values()
-        if inspect.isclass(value) and issubclass(value, Axiom) and value.__module__ == module.__name__
+        if getattr(value, "__module__", "") == module.__name__ and inspect.isclass(value) and issubclass(value, Axiom)
     ]
     named = [kind for kind in kinds if "word" in vars(kind)]
     return {kind.word: kind for kind in sorted(named, key=lambda kind: (kind.rank, kind.word))}
